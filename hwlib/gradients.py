@@ -1,0 +1,84 @@
+"""Derivatives held against two independent witnesses: automatic differentiation and central differences.
+
+The homework's own networks never use this; it is how their mathematics is checked.
+"""
+
+from collections.abc import Callable
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from hwlib.mlp import FullyConnectedNetwork, cross_entropy
+
+Function = Callable[[Tensor], Tensor]
+
+
+def finite_differences(function: Function, x: Tensor, step: float = 1e-5) -> Tensor:
+    """Jacobian by central differences, (f(x + step e_k) - f(x - step e_k)) / (2 step), with error of order step^2.
+
+    Args:
+        function: from the shape of ``x`` to any shape.
+        x: where to differentiate, float64.
+        step: in the units of ``x``.
+
+    Returns:
+        the Jacobian, (*output shape, *shape of x).
+    """
+    shifts = step * torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape)
+    columns = [(function(x + shift) - function(x - shift)) / (2 * step) for shift in shifts]
+    return torch.stack(columns, dim=-1).reshape(*columns[0].shape, *x.shape)
+
+
+def witnesses(function: Function, x: Tensor) -> dict[str, Tensor]:
+    """The Jacobian as autograd and as finite differences see it, each (*output shape, *shape of x)."""
+    return {
+        "autograd": torch.autograd.functional.jacobian(function, x),
+        "finite differences": finite_differences(function, x),
+    }
+
+
+def check_derivative(function: Function, derivative: Function, x: Tensor, name: str) -> pd.DataFrame:
+    """Largest difference between ``derivative(x)`` and both witnesses, one row.
+
+    Args:
+        function: f of a vector x (N,); its value is a scalar, or a vector (N,).
+        derivative: the Jacobian of f, of shape (*output shape, N); for an elementwise f its diagonal (N,) will do.
+        x: where to compare, float64 (N,).
+        name: the row's label.
+    """
+    mine = derivative(x)
+    found = {}
+    for witness, jacobian in witnesses(function, x).items():
+        elementwise = jacobian.dim() == 2 and mine.dim() == 1
+        found[f"largest difference from {witness}"] = (
+            (mine - (jacobian.diagonal() if elementwise else jacobian)).abs().max()
+        )
+    return pd.DataFrame({column: f"{value:.1e}" for column, value in found.items()}, index=[name])
+
+
+def autograd_gradients(network: FullyConnectedNetwork, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+    """Gradients of the mean cross-entropy by automatic differentiation through the network's own ``forward``."""
+    leaves = {name: value.clone().requires_grad_() for name, value in network.state_dict().items()}
+    originals = network.state_dict()
+    for name, leaf in leaves.items():
+        setattr(network, name, leaf)
+    gradients = torch.autograd.grad(cross_entropy(y, network.forward(x)).mean(), list(leaves.values()))
+    for name, value in originals.items():
+        setattr(network, name, value)
+    return dict(zip(leaves, gradients, strict=True))
+
+
+def check_network(network: FullyConnectedNetwork, x: Tensor, y: Tensor) -> pd.DataFrame:
+    """Every parameter's shape, largest gradient, and largest difference between the hand-written one and autograd's."""
+    expected = autograd_gradients(network, x, y)
+    mine = network.gradients(x, y, network.forward(x))
+    rows = {
+        name: {
+            "shape": " × ".join(map(str, mine[name].shape)),
+            "largest gradient": f"{mine[name].abs().max():.1e}",
+            "largest difference from autograd": f"{(mine[name] - expected[name]).abs().max():.1e}",
+        }
+        for name in mine
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")

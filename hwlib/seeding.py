@@ -1,0 +1,41 @@
+"""One seed for every random generator, and the choice of the device."""
+
+import os
+import random
+
+import numpy as np
+import torch
+
+
+def set_seed(seed: int = 42) -> None:
+    """Seed Python, NumPy, torch on the CPU and torch on every CUDA device, and ask cuDNN for repeatable kernels."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    torch.cuda.manual_seed_all(seed)
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+
+
+def choose_device(device: str = "auto") -> torch.device:
+    """Turn ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"`` into a device; ``"auto"`` takes CUDA when it is there.
+
+    Raises:
+        ValueError: CUDA was asked for by name and this machine has no such device.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    chosen = torch.device(device)
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device {device!r} was asked for, but torch sees {torch.cuda.device_count()} CUDA devices here; "
+            "set device to 'auto' or 'cpu'"
+        )
+    return chosen
+
+
+def device_name(device: torch.device) -> str:
+    """What a reader of the results wants to know: ``"cpu (2 threads)"`` or ``"cuda (NVIDIA T4)"``."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return f"cpu ({torch.get_num_threads()} threads of {os.cpu_count()} cores)"

@@ -1,0 +1,84 @@
+"""Networks small enough to be read: s = W2 g(W1 x + b1) + b2 (Question 1)."""
+
+from collections.abc import Callable, Sequence
+from itertools import product
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+Function = Callable[[Tensor], Tensor]
+
+
+class ToyNetwork:
+    """One hidden layer and one output, y = g_output(W2 g(W1 x + b1) + b2), with the given matrices.
+
+    Args:
+        W1: rows of the first layer, (H, D).
+        W2: weights of the output, (H,).
+        g: the hidden activation.
+        b1: hidden biases (H,), zero where not given.
+        b2: the output's bias.
+        g_output: applied to s; the identity where not given.
+    """
+
+    def __init__(
+        self,
+        W1: Sequence[Sequence[float]],
+        W2: Sequence[float],
+        g: Function,
+        b1: Sequence[float] | None = None,
+        b2: float = 0.0,
+        g_output: Function | None = None,
+    ):
+        self.W1 = torch.tensor(W1, dtype=torch.float64)
+        self.W2 = torch.tensor(W2, dtype=torch.float64)
+        self.b1 = torch.tensor(b1 or [0.0] * len(W2), dtype=torch.float64)
+        self.b2 = b2
+        self.g = g
+        self.g_output = g_output or (lambda s: s)
+
+    def hidden(self, x: Tensor) -> Tensor:
+        """Hidden values h (..., H) of inputs x (..., D)."""
+        return self.g(x.to(self.W1.dtype) @ self.W1.T + self.b1)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Output (...) of inputs x (..., D)."""
+        return self.g_output(self.hidden(x) @ self.W2 + self.b2)
+
+
+def random_points(count: int, dimension: int, low: float = -3, high: float = 3, seed: int = 0) -> Tensor:
+    """Uniform points in a cube, float64 (count, dimension)."""
+    points = torch.rand(count, dimension, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    return low + (high - low) * points
+
+
+def compare(network: ToyNetwork, function: Function, x: Tensor, names: Sequence[str], rows: int = 4) -> pd.DataFrame:
+    """Network beside function on the first ``rows`` points of x (N, D); the last row is the largest difference on all.
+
+    Args:
+        network: the network in question.
+        function: what it is said to compute, (N, D) to (N,).
+        x: the points.
+        names: column names of the D inputs.
+        rows: how many points to list.
+    """
+    output, expected = network(x), function(x)
+    table = pd.DataFrame(x[:rows].numpy(), columns=list(names)).round(3).astype(str)
+    table["network"] = [f"{value:.3f}" for value in output[:rows]]
+    table["function"] = [f"{value:.3f}" for value in expected[:rows]]
+    table["difference"] = [f"{value:.1e}" for value in (output - expected).abs()[:rows]]
+    largest = dict.fromkeys(table.columns, "") | {"difference": f"{(output - expected).abs().max():.1e}"}
+    table.index = [str(n + 1) for n in range(len(table))]
+    table.loc[f"largest of {len(x):,}"] = largest
+    return table
+
+
+def truth_table(network: ToyNetwork) -> pd.DataFrame:
+    """Hidden values and output of a network with two binary inputs, as the network computes them, one row an input."""
+    x = torch.tensor(list(product((0, 1), repeat=2)), dtype=torch.float64)
+    hidden, output = network.hidden(x), network(x)
+    columns = {"x1": x[:, 0].int(), "x2": x[:, 1].int(), "h1": hidden[:, 0], "h2": hidden[:, 1]}
+    table = pd.DataFrame({name: values.numpy() for name, values in columns.items()} | {"output": output.numpy()})
+    formatted = {name: table[name].map("{:.6f}".format) for name in ("h1", "h2", "output")}
+    return table.assign(**formatted, rounded=output.round().int().numpy())
