@@ -1,0 +1,105 @@
+"""What a trained classifier is worth: intervals, confusion, mistakes, parameters by stage (Question 4.I)."""
+
+from statistics import NormalDist
+from typing import Any, NamedTuple
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from hwlib.cnn import count_parameters
+from hwlib.data import ImageSet
+from hwlib.training import TrainingResult, predict
+
+
+def wilson_interval(correct: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval for a proportion (E. B. Wilson, JASA 22, 1927): sound for few samples and near 0 or 1."""
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    share = correct / total
+    centre = share + z * z / (2 * total)
+    half = z * (share * (1 - share) / total + z * z / (4 * total**2)) ** 0.5
+    return (centre - half) / (1 + z * z / total), (centre + half) / (1 + z * z / total)
+
+
+class Score(NamedTuple):
+    """A network's answers on one labelled set: probabilities (N, K), its 95% interval, and its count of right answers."""
+
+    probabilities: Tensor
+    labels: Tensor
+    correct: int
+    total: int
+    interval: tuple[float, float]
+
+    @property
+    def accuracy(self) -> float:
+        """Fraction of the pictures classified correctly."""
+        return self.correct / self.total
+
+
+def score(network: nn.Module, image_set: ImageSet) -> Score:
+    """Classify every picture of the set."""
+    probabilities, labels = predict(network, image_set.images).softmax(dim=1), image_set.labels.cpu()
+    correct = int((probabilities.argmax(1) == labels).sum())
+    return Score(probabilities, labels, correct, len(labels), wilson_interval(correct, len(labels)))
+
+
+def confusion_matrix(result: Score) -> Tensor:
+    """Counts (K, K): row the true class, column the predicted one."""
+    num_classes = result.probabilities.shape[1]
+    cells = result.labels * num_classes + result.probabilities.argmax(1)
+    return torch.bincount(cells, minlength=num_classes**2).view(num_classes, num_classes)
+
+
+def mistakes(result: Score) -> list[int]:
+    """Indices of the wrongly classified pictures, the most confident mistake first."""
+    confidence, predicted = result.probabilities.max(dim=1)
+    wrong = (predicted != result.labels).nonzero().flatten()
+    return wrong[confidence[wrong].argsort(descending=True)].tolist()
+
+
+def parameter_table(network: nn.Module, example: Tensor) -> pd.DataFrame:
+    """Stages of a network in order: output shape for one ``example`` (1, 3, H, W), weights, and their share."""
+    shapes: dict[str, str] = {}
+    hooks = [
+        stage.register_forward_hook(
+            lambda _, __, output, name=name: shapes.__setitem__(name, " × ".join(map(str, output.shape[1:])))
+        )
+        for name, stage in network.named_children()
+    ]
+    with torch.no_grad():
+        network.eval()(example)
+    for hook in hooks:
+        hook.remove()
+    counts = {name: sum(p.numel() for p in stage.parameters()) for name, stage in network.named_children()}
+    total = sum(counts.values())
+    rows = {name: [shapes[name], f"{count:,}", f"{count / total:.1%}"] for name, count in counts.items()}
+    rows["sum"] = ["", f"{total:,}", "100.0%"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["output", "parameters", "share"])
+
+
+def summary(network: nn.Module, validation: Score, test: Score) -> pd.DataFrame:
+    """The figures that count: parameters, and right answers with intervals on validation and test set."""
+    rows = {
+        name: {
+            "accuracy": f"{result.accuracy:.1%}",
+            "correct": f"{result.correct} of {result.total}",
+            "95% interval": f"{result.interval[0]:.1%} – {result.interval[1]:.1%}",
+            "parameters": f"{count_parameters(network):,}",
+        }
+        for name, result in (("validation", validation), ("test", test))
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def claims(network: nn.Module, trained: TrainingResult, validation: Score, test: Score) -> dict[str, Any]:
+    """What the homework claims of its network, as data."""
+    return {
+        "parameters": count_parameters(network),
+        "best_epoch": trained.best_epoch,
+        "validation_accuracy": validation.accuracy,
+        "test_accuracy": test.accuracy,
+        "test_correct": test.correct,
+        "test_total": test.total,
+        "test_interval_95": list(test.interval),
+        "history": trained.history,
+    }
