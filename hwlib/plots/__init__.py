@@ -1,0 +1,1 @@
+"""Every figure of the notebook; each function draws one, closes it and returns it for display."""

@@ -1,0 +1,71 @@
+"""Figures of Question 4.I: the pictures, the confusion matrix, the mistakes."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from hwlib.data import ImageSet
+from hwlib.evaluation import Score, confusion_matrix
+from hwlib.evaluation import mistakes as mistake_indices
+from hwlib.plots.style import finish, new_figure, picture_grid
+
+
+def sample_grid(part: ImageSet, per_class: int = 2) -> Figure:
+    """The first ``per_class`` pictures of every class."""
+    chosen = [
+        index
+        for number in range(per_class)
+        for label in range(len(part.class_names))
+        for index in (part.labels == label).nonzero().flatten()[number : number + 1].tolist()
+    ]
+    titles = [part.class_names[part.labels[index]].lower() for index in chosen]
+    return picture_grid(part.images[chosen], titles, columns=5)
+
+
+def class_colours(statistics: pd.DataFrame) -> Figure:
+    """Mean colour of each class as a bar of that colour; its length is the mean brightness, its whisker the deviation."""
+    colours = statistics[["red", "green", "blue"]]
+    figure, (axes,) = new_figure(1, 1, 6.0, 2.9)
+    axes.barh(
+        [name.lower() for name in statistics.index],
+        colours.mean(axis=1),
+        xerr=statistics["brightness, deviation"],
+        color=colours.to_numpy().tolist(),
+        edgecolor="black",
+        linewidth=0.5,
+        capsize=2,
+    )
+    axes.invert_yaxis()
+    axes.set(xlabel="mean brightness (0 black, 1 white) ± one standard deviation between images", xlim=(0, None))
+    return finish(figure)
+
+
+def confusion(result: Score, class_names: list[str]) -> Figure:
+    """The confusion matrix with its counts; empty cells are left blank."""
+    counts = confusion_matrix(result)
+    names = [name.lower() for name in class_names]
+    figure, (axes,) = new_figure(1, 1, 5.4, 4.4)
+    image = axes.imshow(counts, cmap="Blues", vmin=0)
+    for i, row in enumerate(counts.tolist()):
+        for k, count in enumerate(row):
+            if count:
+                colour = "white" if count > counts.max().item() / 2 else "black"
+                axes.text(k, i, str(count), ha="center", va="center", color=colour)
+    axes.set(xlabel="predicted class", ylabel="true class", xticks=range(len(names)), yticks=range(len(names)))
+    axes.set_xticklabels(names, rotation=40, ha="right")
+    axes.set_yticklabels(names)
+    axes.grid(False)
+    figure.colorbar(image, ax=axes, label="images", shrink=0.8)
+    return finish(figure)
+
+
+def mistakes(result: Score, part: ImageSet, most: int = 10) -> Figure | str:
+    """The wrongly classified pictures, the most confident mistake first; a sentence where there is none."""
+    chosen = mistake_indices(result)[:most]
+    if not chosen:
+        return f"No mistake among {result.total} pictures."
+    titles = [
+        f"{part.class_names[part.labels[index]].lower()}\ntaken for {part.class_names[label].lower()} ({probability:.0%})"
+        for index in chosen
+        for probability, label in [[value.item() for value in result.probabilities[index].max(dim=0)]]
+    ]
+    return picture_grid(part.images[chosen], titles, columns=5, title_lines=2)

@@ -1,0 +1,75 @@
+"""Figures of Question 1: a small network against the function it is said to compute."""
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from hwlib.plots.style import finish, new_figure
+from hwlib.toy import Function, ToyNetwork
+
+
+def plane(low: float, high: float, points: int = 101) -> Tensor:
+    """Grid points of a square, float64 (points * points, 2), x1 fastest."""
+    line = torch.linspace(low, high, points, dtype=torch.float64)
+    return torch.cartesian_prod(line, line).flip(1)
+
+
+def line_comparison(network: ToyNetwork, function: Function, name: str) -> Figure:
+    """A network of one input: its hidden values, and its output over the function's graph."""
+    x = torch.linspace(-3, 3, 121, dtype=torch.float64).unsqueeze(1)
+    hidden = network.hidden(x)
+    figure, (left, right) = new_figure(1, 2, 7.2, 2.6)
+    for unit in range(hidden.shape[1]):
+        left.plot(x, hidden[:, unit], label=f"$h_{unit + 1}$")
+    right.plot(x, network(x), label="network s")
+    right.plot(x[::8], function(x)[::8], "o", markersize=4, markerfacecolor="none", label=name)
+    left.set_title("hidden units")
+    right.set_title("output and function")
+    for axes in (left, right):
+        axes.set_xlabel("x")
+        axes.legend()
+    return finish(figure)
+
+
+def surface_comparison(network: ToyNetwork, function: Function, name: str) -> Figure:
+    """A network of two inputs: its contours, the function's, and the difference."""
+    x = plane(-3, 3)
+    surfaces = {"network s": network(x), name: function(x), "difference": network(x) - function(x)}
+    figure, axes = new_figure(1, 3, 7.2, 2.5)
+    for place, (title, values) in zip(axes, surfaces.items(), strict=True):
+        limits = {"vmin": -1, "vmax": 1} if title == "difference" else {"vmin": -3, "vmax": 3}
+        image = place.imshow(values.view(101, 101), origin="lower", extent=(-3, 3, -3, 3), **limits)
+        place.set(title=title, xlabel="$x_1$", ylabel="$x_2$")
+        place.grid(False)
+        figure.colorbar(image, ax=place, shrink=0.8)
+        if title != "difference":
+            place.contour(*x.T.view(2, 101, 101), values.view(101, 101), levels=6, colors="white", linewidths=0.7)
+    return finish(figure)
+
+
+def distance_scatter(network: ToyNetwork, function: Function, x: Tensor, name: str) -> Figure:
+    """A network of many inputs at the points x (N, D): output against function; equality is the diagonal."""
+    figure, (axes,) = new_figure(1, 1, 3.4, 3.0)
+    limit = function(x).max().item()
+    axes.plot([0, limit], [0, limit], color="black", linestyle="-", linewidth=0.8, label="equality")
+    axes.plot(function(x), network(x), "o", markersize=3, markerfacecolor="none", label=f"{len(x)} random points")
+    axes.set(xlabel=name, ylabel="network s")
+    axes.legend()
+    return finish(figure)
+
+
+def output_plane(network: ToyNetwork) -> Figure:
+    """A network of two binary inputs, drawn over the whole square, with its rounded output at the four corners."""
+    x = plane(-0.25, 1.25)
+    figure, (axes,) = new_figure(1, 1, 3.6, 2.9)
+    image = axes.imshow(
+        network(x).view(101, 101), origin="lower", extent=(-0.25, 1.25, -0.25, 1.25), vmin=0, vmax=1, cmap="cividis"
+    )
+    figure.colorbar(image, ax=axes, label="network output")
+    corners = torch.cartesian_prod(torch.arange(2), torch.arange(2)).double()
+    for corner, output in zip(corners, network(corners), strict=True):
+        axes.text(*corner.tolist(), f"{output:.0f}", ha="center", va="center", fontsize=13, fontweight="bold",
+                  bbox={"facecolor": "white", "boxstyle": "circle"})  # fmt: skip
+    axes.set(xlabel="$x_1$", ylabel="$x_2$", xticks=[0, 1], yticks=[0, 1])
+    axes.grid(False)
+    return finish(figure)

@@ -1,0 +1,85 @@
+"""The figures that the homework claims: written to ``results.json``, and kept as data in the executed notebook."""
+
+import json
+import os
+import platform
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from IPython.display import display
+
+from hwlib import __version__
+
+MIME_TYPE = "application/vnd.hwlib.results+json"
+PACKAGES = ("torch", "torchvision", "numpy", "matplotlib", "papermill")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, this library and what its figures depend on."""
+    found = {"python": platform.python_version(), "hwlib": __version__}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def write_json(content: dict[str, Any], path: Path) -> None:
+    """Write under a temporary name, then rename."""
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(content, indent=1) + "\n")
+    os.replace(unfinished, path)
+
+
+class Results:
+    """Collects the claims of a run, question by question, and the seconds each question took.
+
+    Args:
+        profile: name of the parameter profile.
+        seed: the run's seed.
+        device: what the run computed on, for people.
+        data_source: ``"real"`` or ``"sample"``.
+    """
+
+    def __init__(self, profile: str, seed: int, device: str, data_source: str):
+        self.content: dict[str, Any] = {
+            "profile": profile,
+            "seed": seed,
+            "device": device,
+            "data_source": data_source,
+            "versions": versions(),
+            "seconds": {},
+        }
+        self.begun = self.question_begun = time.perf_counter()
+        self.question = ""
+
+    def start(self, question: str) -> None:
+        """From here on the time counts for ``question``, as in ``"q3"``."""
+        self.stop_clock()
+        self.question, self.question_begun = question, time.perf_counter()
+
+    def stop_clock(self) -> None:
+        """Book the time since ``start``."""
+        if self.question:
+            self.content["seconds"][self.question] = round(time.perf_counter() - self.question_begun, 2)
+        self.question = ""
+
+    def record(self, key: str, content: dict[str, Any]) -> None:
+        """Keep what a question claims, as in ``record("q3", {...})``."""
+        self.content[key] = content
+
+    def save(self, output_dir: Path) -> None:
+        """Write ``results.json`` and show the claims: as a line to read, and as data in the notebook."""
+        self.stop_clock()
+        self.content["seconds"]["total"] = round(time.perf_counter() - self.begun, 2)
+        write_json(self.content, output_dir / "results.json")
+        display({MIME_TYPE: self.content, "text/plain": "results.json is written."}, raw=True)
+
+    def table(self) -> pd.DataFrame:
+        """Profile, seed, device and versions, for people."""
+        rows = {key: self.content[key] for key in ("profile", "data_source", "seed", "device")}
+        return pd.DataFrame({"value": rows | self.content["versions"]})
