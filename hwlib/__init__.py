@@ -1,3 +1,5 @@
-"""The library behind ``HW1_ID1_ID2.ipynb``: the homework's mathematics, networks, figures and export."""
+"""The library behind ``HW1_ID1_ID2.ipynb``: the homework's mathematics, networks, figures and
+export.
+"""
 
 __version__ = "0.1.0"

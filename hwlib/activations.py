@@ -1,6 +1,7 @@
 """Activation functions and their derivatives, from tensor operations alone (Question 3.I).
 
-``Activation`` pairs a function with its derivative, so that a network can be given both by one name.
+``Activation`` pairs a function with its derivative, so that a network can be given both by one
+name.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,8 @@ def relu(x: Tensor) -> Tensor:
 def sigmoid(x: Tensor) -> Tensor:
     """Logistic function 1 / (1 + exp(-x)), any shape.
 
-    Right for every finite ``x``: where exp(-x) overflows to infinity the quotient is 0, its correct limit.
+    Right for every finite ``x``: where exp(-x) overflows to infinity the quotient is 0, its correct
+    limit.
     """
     return 1 / (1 + torch.exp(-x))
 
@@ -26,8 +28,9 @@ def sigmoid(x: Tensor) -> Tensor:
 def tanh(x: Tensor) -> Tensor:
     """Hyperbolic tangent, any shape.
 
-    The usual (exp(x) - exp(-x)) / (exp(x) + exp(-x)) is infinity over infinity from |x| = 89 on in float32
-    and loses all digits near 0. With u = exp(-2|x|) - 1, tanh|x| = -u / (u + 2) does neither.
+    The usual (exp(x) - exp(-x)) / (exp(x) + exp(-x)) is infinity over infinity from |x| = 89 on in
+    float32 and loses all digits near 0. With u = exp(-2|x|) - 1, tanh|x| = -u / (u + 2) does
+    neither.
     """
     u = torch.expm1(-2 * x.abs())
     return x.sign() * (-u / (u + 2))
@@ -45,7 +48,8 @@ def softmax(x: Tensor) -> Tensor:
 def d_sigmoid(x: Tensor) -> Tensor:
     """Derivative of the logistic function, sigmoid(x) (1 - sigmoid(x)), elementwise.
 
-    Written as sigmoid(x) sigmoid(-x), which is the same and keeps its digits where sigmoid(x) rounds to 1.
+    Written as sigmoid(x) sigmoid(-x), which is the same and keeps its digits where sigmoid(x)
+    rounds to 1.
     """
     return sigmoid(x) * sigmoid(-x)
 
@@ -53,20 +57,24 @@ def d_sigmoid(x: Tensor) -> Tensor:
 def d_tanh(x: Tensor) -> Tensor:
     """Derivative of the hyperbolic tangent, 1 - tanh(x)^2, elementwise.
 
-    Written as 4 e / (1 + e)^2 with e = exp(-2|x|), which is the same and keeps its digits where tanh(x) rounds to 1.
+    Written as 4 e / (1 + e)^2 with e = exp(-2|x|), which is the same and keeps its digits where
+    tanh(x) rounds to 1.
     """
     e = torch.exp(-2 * x.abs())
     return 4 * e / (1 + e) ** 2
 
 
 def d_softmax(x: Tensor) -> Tensor:
-    """Jacobian of softmax: J[..., i, k] = softmax(x)_i (delta_ik - softmax(x)_k), shape (..., N) to (..., N, N)."""
+    """Jacobian of softmax: J[..., i, k] = softmax(x)_i (delta_ik - softmax(x)_k), shape (..., N) to
+    (..., N, N).
+    """
     y = softmax(x)
     return torch.diag_embed(y) - y.unsqueeze(-1) * y.unsqueeze(-2)
 
 
 class Activation(NamedTuple):
-    """A hidden layer's activation: the function, and its derivative written with the function's own value.
+    """A hidden layer's activation: the function, and its derivative written with the function's own
+    value.
 
     The backward pass has h = g(z) at hand, so g'(z) as a function of h saves an exponential a step.
     """

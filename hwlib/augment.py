@@ -1,4 +1,6 @@
-"""Augmentation of a whole batch at once, on the training device; every picture draws its own transformation."""
+"""Augmentation of a whole batch at once, on the training device; every picture draws its own
+transformation.
+"""
 
 import torch
 from torch import Tensor
@@ -6,11 +8,15 @@ from torch.nn import functional as F
 
 
 def uniform(count: int, low: float, high: float, like: Tensor) -> Tensor:
-    """``count`` uniform numbers in [low, high), drawn on the CPU so that every device sees the same ones."""
+    """``count`` uniform numbers in [low, high), drawn on the CPU so that every device sees the same
+    ones.
+    """
     return (torch.rand(count) * (high - low) + low).to(like.device, like.dtype)
 
 
-def affine(images: Tensor, rotation: float = 0.26, zoom: float = 0.25, shift: float = 0.1) -> Tensor:
+def affine(
+    images: Tensor, rotation: float = 0.26, zoom: float = 0.25, shift: float = 0.1
+) -> Tensor:
     """Mirror, rotate, scale and shift each picture by one resampling, (B, 3, S, S).
 
     Args:
@@ -20,21 +26,42 @@ def affine(images: Tensor, rotation: float = 0.26, zoom: float = 0.25, shift: fl
         shift: largest displacement, as a fraction of half the width.
     """
     count = len(images)
-    angle, scale = uniform(count, -rotation, rotation, images), uniform(count, 1 - zoom, 1 + zoom / 4, images)
+    angle, scale = (
+        uniform(count, -rotation, rotation, images),
+        uniform(count, 1 - zoom, 1 + zoom / 4, images),
+    )
     mirror = torch.where(uniform(count, 0, 1, images) < 0.5, -1.0, 1.0)
     matrix = torch.stack(
         [
-            torch.stack([mirror * scale * angle.cos(), -scale * angle.sin(), uniform(count, -shift, shift, images)], 1),
-            torch.stack([mirror * scale * angle.sin(), scale * angle.cos(), uniform(count, -shift, shift, images)], 1),
+            torch.stack(
+                [
+                    mirror * scale * angle.cos(),
+                    -scale * angle.sin(),
+                    uniform(count, -shift, shift, images),
+                ],
+                1,
+            ),
+            torch.stack(
+                [
+                    mirror * scale * angle.sin(),
+                    scale * angle.cos(),
+                    uniform(count, -shift, shift, images),
+                ],
+                1,
+            ),
         ],
         dim=1,
     )
     grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    return F.grid_sample(
+        images, grid, mode="bilinear", padding_mode="reflection", align_corners=False
+    )
 
 
 def colour(images: Tensor, strength: float = 0.2) -> Tensor:
-    """Vary brightness, contrast and saturation of each picture by up to ``strength``, staying in [0, 1]."""
+    """Vary brightness, contrast and saturation of each picture by up to ``strength``, staying in
+    [0, 1].
+    """
     brightness, contrast, saturation = (
         uniform(len(images), 1 - strength, 1 + strength, images).view(-1, 1, 1, 1) for _ in range(3)
     )
@@ -45,5 +72,7 @@ def colour(images: Tensor, strength: float = 0.2) -> Tensor:
 
 
 def augment(images: Tensor) -> Tensor:
-    """The training recipe's augmentation: uint8 (B, 3, S, S) to float32 in [0, 1] of the same shape."""
+    """The training recipe's augmentation: uint8 (B, 3, S, S) to float32 in [0, 1] of the same
+    shape.
+    """
     return colour(affine(images.float() / 255))

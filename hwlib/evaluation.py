@@ -1,4 +1,6 @@
-"""What a trained classifier is worth: intervals, confusion, mistakes, parameters by stage (Question 4.I)."""
+"""What a trained classifier is worth: intervals, confusion, mistakes, parameters by stage (Question
+4.I).
+"""
 
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -13,7 +15,9 @@ from hwlib.training import TrainingResult, predict
 
 
 def wilson_interval(correct: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval for a proportion (E. B. Wilson, JASA 22, 1927): sound for few samples and near 0 or 1."""
+    """Wilson's score interval for a proportion (E. B. Wilson, JASA 22, 1927): sound for few samples
+    and near 0 or 1.
+    """
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     share = correct / total
     centre = share + z * z / (2 * total)
@@ -22,7 +26,9 @@ def wilson_interval(correct: int, total: int, confidence: float = 0.95) -> tuple
 
 
 class Score(NamedTuple):
-    """A network's answers on one labelled set: probabilities (N, K), its 95% interval, and its count of right answers."""
+    """A network's answers on one labelled set: probabilities (N, K), its 95% interval, and its
+    count of right answers.
+    """
 
     probabilities: Tensor
     labels: Tensor
@@ -38,7 +44,10 @@ class Score(NamedTuple):
 
 def score(network: nn.Module, image_set: ImageSet) -> Score:
     """Classify every picture of the set."""
-    probabilities, labels = predict(network, image_set.images).softmax(dim=1), image_set.labels.cpu()
+    probabilities, labels = (
+        predict(network, image_set.images).softmax(dim=1),
+        image_set.labels.cpu(),
+    )
     correct = int((probabilities.argmax(1) == labels).sum())
     return Score(probabilities, labels, correct, len(labels), wilson_interval(correct, len(labels)))
 
@@ -58,11 +67,15 @@ def mistakes(result: Score) -> list[int]:
 
 
 def parameter_table(network: nn.Module, example: Tensor) -> pd.DataFrame:
-    """Stages of a network in order: output shape for one ``example`` (1, 3, H, W), weights, and their share."""
+    """Stages of a network in order: output shape for one ``example`` (1, 3, H, W), weights, and
+    their share.
+    """
     shapes: dict[str, str] = {}
     hooks = [
         stage.register_forward_hook(
-            lambda _, __, output, name=name: shapes.__setitem__(name, " × ".join(map(str, output.shape[1:])))
+            lambda _, __, output, name=name: shapes.__setitem__(
+                name, " × ".join(map(str, output.shape[1:]))
+            )
         )
         for name, stage in network.named_children()
     ]
@@ -70,15 +83,21 @@ def parameter_table(network: nn.Module, example: Tensor) -> pd.DataFrame:
         network.eval()(example)
     for hook in hooks:
         hook.remove()
-    counts = {name: sum(p.numel() for p in stage.parameters()) for name, stage in network.named_children()}
+    counts = {
+        name: sum(p.numel() for p in stage.parameters()) for name, stage in network.named_children()
+    }
     total = sum(counts.values())
-    rows = {name: [shapes[name], f"{count:,}", f"{count / total:.1%}"] for name, count in counts.items()}
+    rows = {
+        name: [shapes[name], f"{count:,}", f"{count / total:.1%}"] for name, count in counts.items()
+    }
     rows["sum"] = ["", f"{total:,}", "100.0%"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=["output", "parameters", "share"])
 
 
 def summary(network: nn.Module, validation: Score, test: Score) -> pd.DataFrame:
-    """The figures that count: parameters, and right answers with intervals on validation and test set."""
+    """The figures that count: parameters, and right answers with intervals on validation and test
+    set.
+    """
     rows = {
         name: {
             "accuracy": f"{result.accuracy:.1%}",
@@ -91,7 +110,9 @@ def summary(network: nn.Module, validation: Score, test: Score) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def claims(network: nn.Module, trained: TrainingResult, validation: Score, test: Score) -> dict[str, Any]:
+def claims(
+    network: nn.Module, trained: TrainingResult, validation: Score, test: Score
+) -> dict[str, Any]:
     """What the homework claims of its network, as data."""
     return {
         "parameters": count_parameters(network),

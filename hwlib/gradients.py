@@ -1,4 +1,5 @@
-"""Derivatives held against two independent witnesses: automatic differentiation and central differences.
+"""Derivatives held against two independent witnesses: automatic differentiation and central
+differences.
 
 The homework's own networks never use this; it is how their mathematics is checked.
 """
@@ -15,7 +16,8 @@ Function = Callable[[Tensor], Tensor]
 
 
 def finite_differences(function: Function, x: Tensor, step: float = 1e-5) -> Tensor:
-    """Jacobian by central differences, (f(x + step e_k) - f(x - step e_k)) / (2 step), with error of order step^2.
+    """Jacobian by central differences, (f(x + step e_k) - f(x - step e_k)) / (2 step), with error
+    of order step^2.
 
     Args:
         function: from the shape of ``x`` to any shape.
@@ -38,12 +40,15 @@ def witnesses(function: Function, x: Tensor) -> dict[str, Tensor]:
     }
 
 
-def check_derivative(function: Function, derivative: Function, x: Tensor, name: str) -> pd.DataFrame:
+def check_derivative(
+    function: Function, derivative: Function, x: Tensor, name: str
+) -> pd.DataFrame:
     """Largest difference between ``derivative(x)`` and both witnesses, one row.
 
     Args:
         function: f of a vector x (N,); its value is a scalar, or a vector (N,).
-        derivative: the Jacobian of f, of shape (*output shape, N); for an elementwise f its diagonal (N,) will do.
+        derivative: the Jacobian of f, of shape (*output shape, N); for an elementwise f its
+            diagonal (N,) will do.
         x: where to compare, float64 (N,).
         name: the row's label.
     """
@@ -58,19 +63,25 @@ def check_derivative(function: Function, derivative: Function, x: Tensor, name: 
 
 
 def autograd_gradients(network: FullyConnectedNetwork, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-    """Gradients of the mean cross-entropy by automatic differentiation through the network's own ``forward``."""
+    """Gradients of the mean cross-entropy by automatic differentiation through the network's own
+    ``forward``.
+    """
     leaves = {name: value.clone().requires_grad_() for name, value in network.state_dict().items()}
     originals = network.state_dict()
     for name, leaf in leaves.items():
         setattr(network, name, leaf)
-    gradients = torch.autograd.grad(cross_entropy(y, network.forward(x)).mean(), list(leaves.values()))
+    gradients = torch.autograd.grad(
+        cross_entropy(y, network.forward(x)).mean(), list(leaves.values())
+    )
     for name, value in originals.items():
         setattr(network, name, value)
     return dict(zip(leaves, gradients, strict=True))
 
 
 def check_network(network: FullyConnectedNetwork, x: Tensor, y: Tensor) -> pd.DataFrame:
-    """Every parameter's shape, largest gradient, and largest difference between the hand-written one and autograd's."""
+    """Every parameter's shape, largest gradient, and largest difference between the hand-written
+    one and autograd's.
+    """
     expected = autograd_gradients(network, x, y)
     mine = network.gradients(x, y, network.forward(x))
     rows = {

@@ -1,4 +1,5 @@
-"""A fully connected classifier written by hand (Question 3.II): forward, backward and SGD from tensor products.
+"""A fully connected classifier written by hand (Question 3.II): forward, backward and SGD from
+tensor products.
 
 Nothing here uses automatic differentiation, built-in losses, activations, layers or optimisers.
 """
@@ -17,7 +18,8 @@ History = dict[str, list[float]]
 
 
 class FullyConnectedNetwork:
-    """Two layers, y_hat = softmax(g(x W1 + b1) W2 + b2), trained by plain SGD on the mean cross-entropy.
+    """Two layers, y_hat = softmax(g(x W1 + b1) W2 + b2), trained by plain SGD on the mean
+    cross-entropy.
 
     Args:
         input_size: number of features D of a sample.
@@ -26,11 +28,13 @@ class FullyConnectedNetwork:
         activation_func: ``"sigmoid"``, ``"tanh"`` or ``"relu"``, the g of the hidden layer.
         lr: learning rate of the SGD step.
 
-    The weights are drawn from the standard normal distribution on the CPU, W1 (D, H) first, then W2 (H, K):
-    the same seed gives the same start on every device. The biases are zero.
+    The weights are drawn from the standard normal distribution on the CPU, W1 (D, H) first, then W2
+    (H, K): the same seed gives the same start on every device. The biases are zero.
     """
 
-    def __init__(self, input_size: int, output_size: int, hidden_size1: int, activation_func: str, lr: float):
+    def __init__(
+        self, input_size: int, output_size: int, hidden_size1: int, activation_func: str, lr: float
+    ):
         self.activation = ACTIVATIONS[activation_func]
         self.lr = lr
         self.W1 = torch.randn(input_size, hidden_size1)
@@ -38,7 +42,9 @@ class FullyConnectedNetwork:
         self.b1 = torch.zeros(hidden_size1)
         self.b2 = torch.zeros(output_size)
 
-    def to(self, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> "FullyConnectedNetwork":
+    def to(
+        self, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    ) -> "FullyConnectedNetwork":
         """Move the parameters, in place, and return the network."""
         for name, parameter in self.state_dict().items():
             setattr(self, name, parameter.to(device, dtype))
@@ -49,7 +55,9 @@ class FullyConnectedNetwork:
         return {"W1": self.W1, "W2": self.W2, "b1": self.b1, "b2": self.b2}
 
     def forward(self, x: Tensor) -> Tensor:
-        """Class probabilities y_hat (B, K) of a batch x (B, D); keeps h1 (B, H) for the backward pass."""
+        """Class probabilities y_hat (B, K) of a batch x (B, D); keeps h1 (B, H) for the backward
+        pass.
+        """
         z1 = torch.addmm(self.b1, x, self.W1)
         self.h1 = self.activation.function(z1)
         z2 = torch.addmm(self.b2, self.h1, self.W2)
@@ -78,8 +86,8 @@ class FullyConnectedNetwork:
 def cross_entropy(y: Tensor, y_hat: Tensor) -> Tensor:
     """Cross-entropy -sum_i y_i log y_hat_i of each sample, (..., K) and (..., K) to (...).
 
-    A probability that underflowed to 0 counts as the smallest normal number, so the loss stays finite
-    (at most 87.3 in float32).
+    A probability that underflowed to 0 counts as the smallest normal number, so the loss stays
+    finite (at most 87.3 in float32).
     """
     smallest = torch.finfo(y_hat.dtype).tiny
     return -(y * y_hat.clamp(min=smallest).log()).sum(dim=-1)
@@ -91,7 +99,8 @@ def one_hot(labels: Tensor, num_classes: int, dtype: torch.dtype = torch.float32
 
 
 def mean_loss_and_accuracy(y: Tensor, y_hat: Tensor, batch_size: int) -> tuple[float, float]:
-    """Mean over the batches of the batch-mean cross-entropy, and the fraction of samples classified correctly.
+    """Mean over the batches of the batch-mean cross-entropy, and the fraction of samples classified
+    correctly.
 
     The last batch may be smaller and still counts as one batch, as in the assignment.
     """
@@ -134,8 +143,12 @@ def prepare(
     )
 
 
-def train_epoch(network: FullyConnectedNetwork, x: Tensor, y: Tensor, batch_size: int) -> tuple[float, float]:
-    """One pass over the samples in their given order; loss and accuracy as they were before each step."""
+def train_epoch(
+    network: FullyConnectedNetwork, x: Tensor, y: Tensor, batch_size: int
+) -> tuple[float, float]:
+    """One pass over the samples in their given order; loss and accuracy as they were before each
+    step.
+    """
     outputs = []
     for x_batch, y_batch in zip(x.split(batch_size), y.split(batch_size), strict=True):
         y_hat = network.forward(x_batch)
@@ -144,7 +157,9 @@ def train_epoch(network: FullyConnectedNetwork, x: Tensor, y: Tensor, batch_size
     return mean_loss_and_accuracy(y, torch.cat(outputs), batch_size)
 
 
-def evaluate(network: FullyConnectedNetwork, x: Tensor, y: Tensor, batch_size: int = 32) -> tuple[float, float]:
+def evaluate(
+    network: FullyConnectedNetwork, x: Tensor, y: Tensor, batch_size: int = 32
+) -> tuple[float, float]:
     """Loss and accuracy of the network as it stands; every sample counts."""
     return mean_loss_and_accuracy(y, network.forward(x), batch_size)
 
@@ -158,12 +173,19 @@ def train(
 ) -> History:
     """Train for ``epochs`` passes and evaluate on the test set after each.
 
-    The test figures are only reported: nothing is chosen by them. ``progress`` may wrap the epochs in a bar.
+    The test figures are only reported: nothing is chosen by them. ``progress`` may wrap the epochs
+    in a bar.
 
     Returns:
-        history: ``train_loss``, ``train_accuracy``, ``test_loss``, ``test_accuracy``, one value an epoch.
+        history: ``train_loss``, ``train_accuracy``, ``test_loss``, ``test_accuracy``, one value an
+            epoch.
     """
-    history: History = {"train_loss": [], "train_accuracy": [], "test_loss": [], "test_accuracy": []}
+    history: History = {
+        "train_loss": [],
+        "train_accuracy": [],
+        "test_loss": [],
+        "test_accuracy": [],
+    }
     for _ in progress(range(epochs)):
         figures = train_epoch(network, digits.x_train, digits.y_train, batch_size)
         figures += evaluate(network, digits.x_test, digits.y_test, batch_size)
@@ -179,11 +201,15 @@ def train_each_rate(
     seed: int,
     progress: Callable[[str], Callable[[Iterable[int]], Iterable[int]]] = lambda description: iter,
 ) -> dict[float, History]:
-    """Train the assignment's network once for each learning rate, always from the same start; histories by rate."""
+    """Train the assignment's network once for each learning rate, always from the same start;
+    histories by rate.
+    """
     histories = {}
     for lr in learning_rates:
         set_seed(seed)
-        network = FullyConnectedNetwork(digits.x_train.shape[1], digits.y_train.shape[1], 128, "sigmoid", lr)
+        network = FullyConnectedNetwork(
+            digits.x_train.shape[1], digits.y_train.shape[1], 128, "sigmoid", lr
+        )
         network.to(digits.x_train.device)
         histories[lr] = train(network, digits, epochs, progress=progress(f"learning rate {lr:g}"))
     return histories

@@ -1,4 +1,6 @@
-"""The figures that the homework claims: written to ``results.json``, and kept as data in the executed notebook."""
+"""The figures that the homework claims: written to ``results.json``, and kept as data in the
+executed notebook.
+"""
 
 import json
 import os
@@ -65,7 +67,9 @@ class Results:
     def stop_clock(self) -> None:
         """Book the time since ``start``."""
         if self.question:
-            self.content["seconds"][self.question] = round(time.perf_counter() - self.question_begun, 2)
+            self.content["seconds"][self.question] = round(
+                time.perf_counter() - self.question_begun, 2
+            )
         self.question = ""
 
     def record(self, key: str, content: dict[str, Any]) -> None:
@@ -73,7 +77,9 @@ class Results:
         self.content[key] = content
 
     def save(self, output_dir: Path) -> None:
-        """Write ``results.json`` and show the claims: as a line to read, and as data in the notebook."""
+        """Write ``results.json`` and show the claims: as a line to read, and as data in the
+        notebook.
+        """
         self.stop_clock()
         self.content["seconds"]["total"] = round(time.perf_counter() - self.begun, 2)
         write_json(self.content, output_dir / "results.json")

@@ -8,7 +8,9 @@ import torch
 
 
 def set_seed(seed: int = 42) -> None:
-    """Seed Python, NumPy, torch on the CPU and torch on every CUDA device, and ask cuDNN for repeatable kernels."""
+    """Seed Python, NumPy, torch on the CPU and torch on every CUDA device, and ask cuDNN for
+    repeatable kernels.
+    """
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
@@ -18,7 +20,8 @@ def set_seed(seed: int = 42) -> None:
 
 
 def choose_device(device: str = "auto") -> torch.device:
-    """Turn ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"`` into a device; ``"auto"`` takes CUDA when it is there.
+    """Turn ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"`` into a device; ``"auto"`` takes CUDA
+    when it is there.
 
     Raises:
         ValueError: CUDA was asked for by name and this machine has no such device.

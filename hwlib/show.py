@@ -1,4 +1,6 @@
-"""What the notebook shows besides figures: library code from the library itself, and what kind of run this is."""
+"""What the notebook shows besides figures: library code from the library itself, and what kind of
+run this is.
+"""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -33,10 +35,13 @@ def progress(description: str) -> Callable[[Iterable[int]], Iterable[int]]:
 def show_source(*objects: Any) -> None:
     """Display the source of functions and classes, highlighted, under the name of their file.
 
-    The output's ``text/x-python`` is the source itself, which the PDF sets as code; browsers show the HTML.
+    The output's ``text/x-python`` is the source itself, which the PDF sets as code; browsers show
+    the HTML.
     """
     for module_file, group in group_by_file(objects).items():
-        source = f"# {module_file}\n\n" + "\n\n\n".join(inspect.getsource(item).rstrip() for item in group)
+        source = f"# {module_file}\n\n" + "\n\n\n".join(
+            inspect.getsource(item).rstrip() for item in group
+        )
         html = highlight(source, PythonLexer(), HtmlFormatter(noclasses=True))
         display({"text/x-python": source, "text/html": html, "text/plain": source}, raw=True)
 

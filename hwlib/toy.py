@@ -47,14 +47,21 @@ class ToyNetwork:
         return self.g_output(self.hidden(x) @ self.W2 + self.b2)
 
 
-def random_points(count: int, dimension: int, low: float = -3, high: float = 3, seed: int = 0) -> Tensor:
+def random_points(
+    count: int, dimension: int, low: float = -3, high: float = 3, seed: int = 0
+) -> Tensor:
     """Uniform points in a cube, float64 (count, dimension)."""
-    points = torch.rand(count, dimension, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    points = torch.rand(
+        count, dimension, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
+    )
     return low + (high - low) * points
 
 
-def compare(network: ToyNetwork, function: Function, x: Tensor, names: Sequence[str], rows: int = 4) -> pd.DataFrame:
-    """Network beside function on the first ``rows`` points of x (N, D); the last row is the largest difference on all.
+def compare(
+    network: ToyNetwork, function: Function, x: Tensor, names: Sequence[str], rows: int = 4
+) -> pd.DataFrame:
+    """Network beside function on the first ``rows`` points of x (N, D); the last row is the largest
+    difference on all.
 
     Args:
         network: the network in question.
@@ -68,17 +75,23 @@ def compare(network: ToyNetwork, function: Function, x: Tensor, names: Sequence[
     table["network"] = [f"{value:.3f}" for value in output[:rows]]
     table["function"] = [f"{value:.3f}" for value in expected[:rows]]
     table["difference"] = [f"{value:.1e}" for value in (output - expected).abs()[:rows]]
-    largest = dict.fromkeys(table.columns, "") | {"difference": f"{(output - expected).abs().max():.1e}"}
+    largest = dict.fromkeys(table.columns, "") | {
+        "difference": f"{(output - expected).abs().max():.1e}"
+    }
     table.index = [str(n + 1) for n in range(len(table))]
     table.loc[f"largest of {len(x):,}"] = largest
     return table
 
 
 def truth_table(network: ToyNetwork) -> pd.DataFrame:
-    """Hidden values and output of a network with two binary inputs, as the network computes them, one row an input."""
+    """Hidden values and output of a network with two binary inputs, as the network computes them,
+    one row an input.
+    """
     x = torch.tensor(list(product((0, 1), repeat=2)), dtype=torch.float64)
     hidden, output = network.hidden(x), network(x)
     columns = {"x1": x[:, 0].int(), "x2": x[:, 1].int(), "h1": hidden[:, 0], "h2": hidden[:, 1]}
-    table = pd.DataFrame({name: values.numpy() for name, values in columns.items()} | {"output": output.numpy()})
+    table = pd.DataFrame(
+        {name: values.numpy() for name, values in columns.items()} | {"output": output.numpy()}
+    )
     formatted = {name: table[name].map("{:.6f}".format) for name in ("h1", "h2", "output")}
     return table.assign(**formatted, rounded=output.round().int().numpy())

@@ -1,4 +1,6 @@
-"""Training of the big-cats network: one-cycle AdamW, averaged weights, a checkpoint after every epoch (Question 4.I)."""
+"""Training of the big-cats network: one-cycle AdamW, averaged weights, a checkpoint after every
+epoch (Question 4.I).
+"""
 
 import hashlib
 import os
@@ -52,7 +54,9 @@ class TrainingResult:
     state_dict: dict[str, Tensor]
 
 
-def fingerprint(network: nn.Module, train: ImageSet, valid: ImageSet, recipe: Recipe, seed: int) -> str:
+def fingerprint(
+    network: nn.Module, train: ImageSet, valid: ImageSet, recipe: Recipe, seed: int
+) -> str:
     """Hash of all that the result depends on; a checkpoint of anything else is not continued."""
     digest = hashlib.sha256(repr((asdict(recipe), seed, str(network), torch.__version__)).encode())
     for part in (train, valid):
@@ -61,7 +65,9 @@ def fingerprint(network: nn.Module, train: ImageSet, valid: ImageSet, recipe: Re
 
 
 def save_checkpoint(state: TrainingState, key: str, path: Path) -> None:
-    """Write the whole state under a temporary name, then rename: a kill leaves the old checkpoint or the new one."""
+    """Write the whole state under a temporary name, then rename: a kill leaves the old checkpoint
+    or the new one.
+    """
     content = {
         "key": key,
         "network": state.network.state_dict(),
@@ -79,7 +85,9 @@ def save_checkpoint(state: TrainingState, key: str, path: Path) -> None:
 
 
 def load_checkpoint(state: TrainingState, key: str, path: Path) -> None:
-    """Continue from ``path`` where it holds a checkpoint of this very training; otherwise leave ``state`` alone."""
+    """Continue from ``path`` where it holds a checkpoint of this very training; otherwise leave
+    ``state`` alone.
+    """
     if not path.exists():
         return
     content = torch.load(path, weights_only=True)
@@ -96,7 +104,9 @@ def load_checkpoint(state: TrainingState, key: str, path: Path) -> None:
 @torch.no_grad()
 def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Move the averaged weights and batch-norm statistics by 1 - decay towards the network's."""
-    for mean, value in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+    for mean, value in zip(
+        average.state_dict().values(), network.state_dict().values(), strict=True
+    ):
         if mean.is_floating_point():
             mean.lerp_(value, 1 - decay)
         else:
@@ -104,7 +114,9 @@ def update_average(average: nn.Module, network: nn.Module, decay: float) -> None
 
 
 def train_epoch(state: TrainingState, train: ImageSet, recipe: Recipe) -> tuple[float, float]:
-    """One pass over the training images in a new random order; mean loss and accuracy under augmentation."""
+    """One pass over the training images in a new random order; mean loss and accuracy under
+    augmentation.
+    """
     state.network.train()
     device = train.images.device
     loss_sum, correct = torch.zeros((), device=device), torch.zeros((), device=device)
@@ -116,8 +128,12 @@ def train_epoch(state: TrainingState, train: ImageSet, recipe: Recipe) -> tuple[
         loss.backward()
         state.optimizer.step()
         state.scheduler.step()
-        step = state.scheduler.last_epoch  # early on, a short memory: the average must not remember the start
-        update_average(state.average, state.network, min(recipe.average_decay, (1 + step) / (10 + step)))
+        step = (
+            state.scheduler.last_epoch
+        )  # early on, a short memory: the average must not remember the start
+        update_average(
+            state.average, state.network, min(recipe.average_decay, (1 + step) / (10 + step))
+        )
         loss_sum += loss.detach() * len(batch)
         correct += (logits.detach().argmax(1) == labels).sum()
     return loss_sum.item() / len(train.labels), correct.item() / len(train.labels)
@@ -128,19 +144,27 @@ def predict(network: nn.Module, images: Tensor, batch_size: int = 100) -> Tensor
     """Logits (N, K) of uint8 pictures (N, 3, S, S), in evaluation mode, on the network's device."""
     device = next(network.parameters()).device
     network.eval()
-    return torch.cat([network(batch.to(device).float() / 255) for batch in images.split(batch_size)]).cpu()
+    return torch.cat(
+        [network(batch.to(device).float() / 255) for batch in images.split(batch_size)]
+    ).cpu()
 
 
 def evaluate(network: nn.Module, image_set: ImageSet) -> tuple[float, float]:
     """Mean cross-entropy and accuracy over every picture of the set."""
     logits, labels = predict(network, image_set.images), image_set.labels.cpu()
-    return F.cross_entropy(logits, labels).item(), (logits.argmax(1) == labels).float().mean().item()
+    return F.cross_entropy(logits, labels).item(), (
+        logits.argmax(1) == labels
+    ).float().mean().item()
 
 
 def start(network: nn.Module, average: nn.Module, recipe: Recipe, num_images: int) -> TrainingState:
-    """Fresh optimiser and schedule: AdamW, learning rate up over 15% of the steps, then down along a cosine."""
+    """Fresh optimiser and schedule: AdamW, learning rate up over 15% of the steps, then down along
+    a cosine.
+    """
     steps = recipe.epochs * -(-num_images // recipe.batch_size)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay
+    )
     scheduler = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=recipe.lr, total_steps=steps, pct_start=0.15, cycle_momentum=False
     )
@@ -149,15 +173,23 @@ def start(network: nn.Module, average: nn.Module, recipe: Recipe, num_images: in
 
 
 def record_epoch(state: TrainingState, figures: tuple[float, ...]) -> None:
-    """Append an epoch's figures; keep the averaged weights where the validation accuracy (then the loss) is best."""
+    """Append an epoch's figures; keep the averaged weights where the validation accuracy (then the
+    loss) is best.
+    """
     for values, figure in zip(state.history.values(), figures, strict=True):
         values.append(figure)
     ranks = list(
-        zip(state.history["validation_accuracy"], [-v for v in state.history["validation_loss"]], strict=True)
+        zip(
+            state.history["validation_accuracy"],
+            [-v for v in state.history["validation_loss"]],
+            strict=True,
+        )
     )
     if ranks[-1] == max(ranks):
         state.best_epoch = len(ranks)
-        state.best_state = {name: value.cpu().clone() for name, value in state.average.state_dict().items()}
+        state.best_state = {
+            name: value.cpu().clone() for name, value in state.average.state_dict().items()
+        }
 
 
 def train_classifier(
@@ -169,13 +201,16 @@ def train_classifier(
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
 ) -> TrainingResult:
-    """Train a classifier and pick the epoch with the best validation accuracy; the test set is not involved.
+    """Train a classifier and pick the epoch with the best validation accuracy; the test set is not
+    involved.
 
-    Calls ``set_seed`` first. With ``checkpoint`` the state is saved after every epoch, and a call that finds a
-    checkpoint of the same training continues it, to the same result as if it had never stopped.
+    Calls ``set_seed`` first. With ``checkpoint`` the state is saved after every epoch, and a call
+    that finds a checkpoint of the same training continues it, to the same result as if it had never
+    stopped.
 
     Args:
-        make_network: called after seeding, for the network and for the copy that holds its averaged weights.
+        make_network: called after seeding, for the network and for the copy that holds its averaged
+            weights.
         train: training images.
         valid: validation images; the averaged weights are evaluated on them after every epoch.
         recipe: epochs, learning rate and the like.
@@ -192,7 +227,13 @@ def train_classifier(
         load_checkpoint(state, key, checkpoint)
     train = train._replace(images=train.images.to(device), labels=train.labels.to(device))
     finished = len(state.history["train_loss"])
-    bar = tqdm(range(finished, recipe.epochs), desc="training", unit="epoch", initial=finished, total=recipe.epochs)
+    bar = tqdm(
+        range(finished, recipe.epochs),
+        desc="training",
+        unit="epoch",
+        initial=finished,
+        total=recipe.epochs,
+    )
     for _ in bar:
         record_epoch(state, train_epoch(state, train, recipe) + evaluate(state.average, valid))
         bar.set_postfix(validation=f"{state.history['validation_accuracy'][-1]:.1%}")

@@ -14,7 +14,10 @@ from torchvision.models import VGG16_Weights, vgg16
 from hwlib.data import DataError, image_paths, read_image
 
 RESIZE, CROP = 256, 224
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's training images, from torchvision
+MEAN, STD = (
+    (0.485, 0.456, 0.406),
+    (0.229, 0.224, 0.225),
+)  # of ImageNet's training images, from torchvision
 
 
 class Vgg(NamedTuple):
@@ -34,9 +37,11 @@ def load_vgg16(weights: str, source: str, seed: int = 42) -> Vgg:
     """VGG16 in evaluation mode.
 
     Args:
-        weights: ``"imagenet"`` (torchvision's, from the hub cache or downloaded), ``"none"`` (random, from ``seed``),
+        weights: ``"imagenet"`` (torchvision's, from the hub cache or downloaded), ``"none"``
+            (random, from ``seed``),
             or the path of a state dict.
-        source: with ``"sample"`` data nothing is downloaded: ImageNet weights that are not cached count as ``"none"``.
+        source: with ``"sample"`` data nothing is downloaded: ImageNet weights that are not cached
+            count as ``"none"``.
         seed: of the random weights.
 
     Raises:
@@ -52,7 +57,9 @@ def load_vgg16(weights: str, source: str, seed: int = 42) -> Vgg:
             return Vgg(vgg16(weights=VGG16_Weights.DEFAULT).eval(), "imagenet")
         network = vgg16(weights=None, init_weights=False)
         network.load_state_dict(torch.load(weights, weights_only=True))
-    except Exception as error:  # torch raises many kinds: URLError, UnpicklingError, RuntimeError, ...
+    except (
+        Exception
+    ) as error:  # torch raises many kinds: URLError, UnpicklingError, RuntimeError, ...
         raise DataError(
             f"VGG16's weights {weights!r} cannot be loaded ({type(error).__name__}: {error}). Set vgg_weights to "
             "'imagenet' where there is a network, to the path of torchvision's vgg16 state dict, or to 'none'."
@@ -64,10 +71,15 @@ def describe(vgg: Vgg) -> pd.DataFrame:
     """The network's parts: kinds of layers, and parameters."""
     rows = {
         name: {
-            "layers": ", ".join(f"{n} {kind}" for kind, n in Counter(type(layer).__name__ for layer in part).items()),
+            "layers": ", ".join(
+                f"{n} {kind}" for kind, n in Counter(type(layer).__name__ for layer in part).items()
+            ),
             "parameters": f"{sum(p.numel() for p in part.parameters()):,}",
         }
-        for name, part in (("features", vgg.network.features), ("classifier", vgg.network.classifier))
+        for name, part in (
+            ("features", vgg.network.features),
+            ("classifier", vgg.network.classifier),
+        )
     }
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -85,7 +97,9 @@ def load_pictures(folder: Path) -> list[Picture]:
 
 
 def preprocess(image: Image.Image) -> Tensor:
-    """What VGG16 was trained on: shorter side 256, centre 224 × 224, [0, 1], normalised by channel; (3, 224, 224)."""
+    """What VGG16 was trained on: shorter side 256, centre 224 × 224, [0, 1], normalised by channel;
+    (3, 224, 224).
+    """
     scale = RESIZE / min(image.size)
     width, height = (int(side * scale) if side > min(image.size) else RESIZE for side in image.size)
     resized = image.resize((width, height), Image.Resampling.BILINEAR)
@@ -101,13 +115,19 @@ def undo_normalisation(x: Tensor) -> Tensor:
 
 
 def preprocessing_steps(picture: Picture) -> pd.DataFrame:
-    """The picture's size and value range after each step, and the largest difference from torchvision's own steps."""
+    """The picture's size and value range after each step, and the largest difference from
+    torchvision's own steps.
+    """
     image, x = picture.image, preprocess(picture.image)
     scale = RESIZE / min(image.size)
     official = VGG16_Weights.DEFAULT.transforms()(image)
     rows = [
         ("as loaded", f"{image.width} × {image.height}", "0 … 255"),
-        (f"shorter side to {RESIZE}", f"{int(image.width * scale)} × {int(image.height * scale)}", "0 … 255"),
+        (
+            f"shorter side to {RESIZE}",
+            f"{int(image.width * scale)} × {int(image.height * scale)}",
+            "0 … 255",
+        ),
         ("centre crop", f"{CROP} × {CROP}", "0 … 255"),
         ("scaled to [0, 1]", f"{CROP} × {CROP}", "0 … 1"),
         ("normalised", f"{CROP} × {CROP}", f"{x.min():.2f} … {x.max():.2f}"),
@@ -126,7 +146,10 @@ def top_five(logits: Tensor) -> list[tuple[str, float]]:
     """The five most probable ImageNet classes of one picture's logits (1000,), with probabilities."""
     probabilities, classes = logits.softmax(dim=0).topk(5)
     names = VGG16_Weights.DEFAULT.meta["categories"]
-    return [(names[k], round(p, 4)) for k, p in zip(classes.tolist(), probabilities.tolist(), strict=True)]
+    return [
+        (names[k], round(p, 4))
+        for k, p in zip(classes.tolist(), probabilities.tolist(), strict=True)
+    ]
 
 
 def top_five_table(pictures: list[Picture], logits: Tensor) -> pd.DataFrame:
@@ -160,7 +183,9 @@ def claims(vgg: Vgg, pictures: list[Picture], logits: Tensor) -> dict[str, Any]:
 
 
 class Responses(NamedTuple):
-    """Filters of the first layer, (F, 3, 3, 3), and what they answer before the ReLU, (F, 224, 224)."""
+    """Filters of the first layer, (F, 3, 3, 3), and what they answer before the ReLU, (F, 224,
+    224).
+    """
 
     filters: Tensor
     responses: Tensor
@@ -170,7 +195,10 @@ class Responses(NamedTuple):
 def first_filters(vgg: Vgg, picture: Picture, count: int = 3) -> Responses:
     """The first ``count`` filters of the first convolution and their responses to the picture."""
     first_layer = vgg.network.features[0]
-    return Responses(first_layer.weight[:count].detach(), first_layer(preprocess(picture.image).unsqueeze(0))[0, :count])
+    return Responses(
+        first_layer.weight[:count].detach(),
+        first_layer(preprocess(picture.image).unsqueeze(0))[0, :count],
+    )
 
 
 def filter_table(responses: Responses) -> pd.DataFrame:

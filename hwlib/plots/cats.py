@@ -22,7 +22,9 @@ def sample_grid(part: ImageSet, per_class: int = 2) -> Figure:
 
 
 def class_colours(statistics: pd.DataFrame) -> Figure:
-    """Mean colour of each class as a bar of that colour; its length is the mean brightness, its whisker the deviation."""
+    """Mean colour of each class as a bar of that colour; its length is the mean brightness, its
+    whisker the deviation.
+    """
     colours = statistics[["red", "green", "blue"]]
     figure, (axes,) = new_figure(1, 1, 6.0, 2.9)
     axes.barh(
@@ -35,7 +37,10 @@ def class_colours(statistics: pd.DataFrame) -> Figure:
         capsize=2,
     )
     axes.invert_yaxis()
-    axes.set(xlabel="mean brightness (0 black, 1 white) ± one standard deviation between images", xlim=(0, None))
+    axes.set(
+        xlabel="mean brightness (0 black, 1 white) ± one standard deviation between images",
+        xlim=(0, None),
+    )
     return finish(figure)
 
 
@@ -50,7 +55,12 @@ def confusion(result: Score, class_names: list[str]) -> Figure:
             if count:
                 colour = "white" if count > counts.max().item() / 2 else "black"
                 axes.text(k, i, str(count), ha="center", va="center", color=colour)
-    axes.set(xlabel="predicted class", ylabel="true class", xticks=range(len(names)), yticks=range(len(names)))
+    axes.set(
+        xlabel="predicted class",
+        ylabel="true class",
+        xticks=range(len(names)),
+        yticks=range(len(names)),
+    )
     axes.set_xticklabels(names, rotation=40, ha="right")
     axes.set_yticklabels(names)
     axes.grid(False)
@@ -59,13 +69,17 @@ def confusion(result: Score, class_names: list[str]) -> Figure:
 
 
 def mistakes(result: Score, part: ImageSet, most: int = 10) -> Figure | str:
-    """The wrongly classified pictures, the most confident mistake first; a sentence where there is none."""
+    """The wrongly classified pictures, the most confident mistake first; a sentence where there is
+    none.
+    """
     chosen = mistake_indices(result)[:most]
     if not chosen:
         return f"No mistake among {result.total} pictures."
     titles = [
         f"{part.class_names[part.labels[index]].lower()}\ntaken for {part.class_names[label].lower()} ({probability:.0%})"
         for index in chosen
-        for probability, label in [[value.item() for value in result.probabilities[index].max(dim=0)]]
+        for probability, label in [
+            [value.item() for value in result.probabilities[index].max(dim=0)]
+        ]
     ]
     return picture_grid(part.images[chosen], titles, columns=5, title_lines=2)

@@ -1,4 +1,6 @@
-"""Figures of functions and of training: activations and derivatives, loss and accuracy against the epoch."""
+"""Figures of functions and of training: activations and derivatives, loss and accuracy against the
+epoch.
+"""
 
 from collections.abc import Callable
 
@@ -15,7 +17,9 @@ History = dict[str, list[float]]
 SPLIT_NAMES = {"train": "training", "test": "test", "validation": "validation"}
 
 
-def activations(functions: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]]) -> Figure:
+def activations(
+    functions: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]],
+) -> Figure:
     """Each function beside its derivative, from -6 to 6."""
     x = torch.linspace(-6, 6, 241)
     figure, axes = new_figure(1, len(functions), 3.6 * len(functions), 2.5)
@@ -32,15 +36,30 @@ def jacobian(x: Tensor, y: Tensor, matrix: Tensor) -> Figure:
     figure, (left, right) = new_figure(1, 2, 7.2, 2.7)
     positions = range(1, len(x) + 1)
     left.bar(positions, y, color="#0072B2")
-    left.set(title="softmax(x)", xlabel="component i", xticks=list(positions),
-             xticklabels=[f"{i}\n$x_{i}$={value:g}" for i, value in zip(positions, x.tolist(), strict=True)])  # fmt: skip
+    left.set(
+        title="softmax(x)",
+        xlabel="component i",
+        xticks=list(positions),
+        # fmt: skip
+        xticklabels=[
+            f"{i}\n$x_{i}$={value:g}" for i, value in zip(positions, x.tolist(), strict=True)
+        ],
+    )
     limit = matrix.abs().max().item()
     image = right.imshow(matrix, cmap="PuOr", vmin=-limit, vmax=limit)
     for i, row in enumerate(matrix.tolist()):
         for k, value in enumerate(row):
             right.text(k, i, f"{value:.3f}", ha="center", va="center", fontsize=8)
-    right.set(title="Jacobian", xlabel="k", ylabel="i",
-              xticks=range(len(x)), yticks=range(len(x)), xticklabels=positions, yticklabels=positions)  # fmt: skip
+    right.set(
+        title="Jacobian",
+        xlabel="k",
+        ylabel="i",
+        # fmt: skip
+        xticks=range(len(x)),
+        yticks=range(len(x)),
+        xticklabels=positions,
+        yticklabels=positions,
+    )
     right.grid(False)
     figure.colorbar(image, ax=right)
     return finish(figure)
@@ -48,7 +67,10 @@ def jacobian(x: Tensor, y: Tensor, matrix: Tensor) -> Figure:
 
 def label_epochs(axes: Axes, quantity: str, title: str = "") -> None:
     """Axis labels of a curve against the epoch."""
-    axes.set(xlabel="epoch", ylabel=f"{quantity} (fraction)" if quantity == "accuracy" else f"{quantity} (nats)")
+    axes.set(
+        xlabel="epoch",
+        ylabel=f"{quantity} (fraction)" if quantity == "accuracy" else f"{quantity} (nats)",
+    )
     axes.set_title(title)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
@@ -61,14 +83,18 @@ def training_curves(history: History, best_epoch: int | None = None) -> Figure:
             values = history[key]
             place.plot(range(1, len(values) + 1), values, label=SPLIT_NAMES[key.split("_")[0]])
         if best_epoch:
-            place.axvline(best_epoch, color="grey", linestyle=":", label=f"best epoch ({best_epoch})")
+            place.axvline(
+                best_epoch, color="grey", linestyle=":", label=f"best epoch ({best_epoch})"
+            )
         label_epochs(place, quantity, quantity)
         place.legend()
     return finish(figure)
 
 
 def learning_rates(histories: dict[float, History]) -> Figure:
-    """Loss and accuracy on both splits against the epoch, one curve a learning rate, on common axes."""
+    """Loss and accuracy on both splits against the epoch, one curve a learning rate, on common
+    axes.
+    """
     figure, axes = new_figure(2, 2, 7.2, 5.0)
     for row, quantity in enumerate(("loss", "accuracy")):
         left, right = axes[2 * row : 2 * row + 2]
@@ -86,13 +112,24 @@ def learning_rates(histories: dict[float, History]) -> Figure:
 
 
 def learning_rate_range(table: pd.DataFrame) -> Figure:
-    """Training loss and accuracy against the learning rate (log axis); the rate of the lowest loss is the stable edge."""
+    """Training loss and accuracy against the learning rate (log axis); the rate of the lowest loss
+    is the stable edge.
+    """
     edge = table.loc[table["train_loss"].idxmin(), "lr"]
     figure, (left, right) = new_figure(1, 2, 7.2, 2.8)
     left.loglog(table["lr"], table["train_loss"], marker="o", markersize=3, label="after training")
-    left.axhline(table["untrained_loss"].iloc[0], color="grey", linestyle="--", linewidth=0.9, label="untrained")
+    left.axhline(
+        table["untrained_loss"].iloc[0],
+        color="grey",
+        linestyle="--",
+        linewidth=0.9,
+        label="untrained",
+    )
     right.semilogx(table["lr"], table["train_accuracy"], marker="o", markersize=3)
-    for place, quantity in ((left, "training loss (nats)"), (right, "training accuracy (fraction)")):
+    for place, quantity in (
+        (left, "training loss (nats)"),
+        (right, "training accuracy (fraction)"),
+    ):
         place.axvline(edge, color="black", linestyle=":", label=f"lowest loss, lr = {edge:.2g}")
         place.axvspan(edge, table["lr"].max(), color="grey", alpha=0.15, label="steps too long")
         place.set(xlabel="learning rate", ylabel=quantity)

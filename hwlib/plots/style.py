@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 from torch import Tensor
 
-# Okabe and Ito's colour-blind safe palette (2008), darkest first; line styles tell the curves apart without colour.
+# Okabe and Ito's colour-blind safe palette (2008), darkest first; line styles tell the curves apart
+# without colour.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 LINE_STYLES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), "-"]
 
@@ -53,7 +54,9 @@ def show_picture(axes: Axes, pixels: Tensor, title: str = "") -> None:
     axes.axis("off")
 
 
-def picture_grid(images: Tensor, titles: list[str], columns: int, width: float = 7.2, title_lines: int = 1) -> Figure:
+def picture_grid(
+    images: Tensor, titles: list[str], columns: int, width: float = 7.2, title_lines: int = 1
+) -> Figure:
     """Pictures (N, 3, S, S) row by row, each under its title."""
     rows = -(-len(images) // columns)
     side = width / columns

@@ -43,27 +43,49 @@ def surface_comparison(network: ToyNetwork, function: Function, name: str) -> Fi
         place.grid(False)
         figure.colorbar(image, ax=place, shrink=0.8)
         if title != "difference":
-            place.contour(*x.T.view(2, 101, 101), values.view(101, 101), levels=6, colors="white", linewidths=0.7)
+            place.contour(
+                *x.T.view(2, 101, 101),
+                values.view(101, 101),
+                levels=6,
+                colors="white",
+                linewidths=0.7,
+            )
     return finish(figure)
 
 
 def distance_scatter(network: ToyNetwork, function: Function, x: Tensor, name: str) -> Figure:
-    """A network of many inputs at the points x (N, D): output against function; equality is the diagonal."""
+    """A network of many inputs at the points x (N, D): output against function; equality is the
+    diagonal.
+    """
     figure, (axes,) = new_figure(1, 1, 3.4, 3.0)
     limit = function(x).max().item()
     axes.plot([0, limit], [0, limit], color="black", linestyle="-", linewidth=0.8, label="equality")
-    axes.plot(function(x), network(x), "o", markersize=3, markerfacecolor="none", label=f"{len(x)} random points")
+    axes.plot(
+        function(x),
+        network(x),
+        "o",
+        markersize=3,
+        markerfacecolor="none",
+        label=f"{len(x)} random points",
+    )
     axes.set(xlabel=name, ylabel="network s")
     axes.legend()
     return finish(figure)
 
 
 def output_plane(network: ToyNetwork) -> Figure:
-    """A network of two binary inputs, drawn over the whole square, with its rounded output at the four corners."""
+    """A network of two binary inputs, drawn over the whole square, with its rounded output at the
+    four corners.
+    """
     x = plane(-0.25, 1.25)
     figure, (axes,) = new_figure(1, 1, 3.6, 2.9)
     image = axes.imshow(
-        network(x).view(101, 101), origin="lower", extent=(-0.25, 1.25, -0.25, 1.25), vmin=0, vmax=1, cmap="cividis"
+        network(x).view(101, 101),
+        origin="lower",
+        extent=(-0.25, 1.25, -0.25, 1.25),
+        vmin=0,
+        vmax=1,
+        cmap="cividis",
     )
     figure.colorbar(image, ax=axes, label="network output")
     corners = torch.cartesian_prod(torch.arange(2), torch.arange(2)).double()
