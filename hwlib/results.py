@@ -6,12 +6,14 @@ import json
 import os
 import platform
 import time
+from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from IPython.display import display
+from nbformat import NotebookNode
 
 from hwlib import __version__
 
@@ -37,18 +39,35 @@ def write_json(content: dict[str, Any], path: Path) -> None:
     os.replace(unfinished, path)
 
 
+def find_claims(notebook: NotebookNode) -> dict[str, Any] | None:
+    """What an executed notebook claims, from the output that ``Results.save`` displayed; None where
+    there is none.
+    """
+    for cell in reversed(notebook.cells):
+        for output in cell.get("outputs", []):
+            claims = output.get("data", {}).get(MIME_TYPE)
+            if isinstance(claims, dict):
+                return claims
+    return None
+
+
 class Results:
     """Collects the claims of a run, question by question, and the seconds each question took.
 
     Args:
+        ids: the two students' numbers.
         profile: name of the parameter profile.
         seed: the run's seed.
         device: what the run computed on, for people.
         data_source: ``"real"`` or ``"sample"``.
     """
 
-    def __init__(self, profile: str, seed: int, device: str, data_source: str):
+    def __init__(
+        self, ids: tuple[str, str], profile: str, seed: int, device: str, data_source: str
+    ):
         self.content: dict[str, Any] = {
+            "ids": list(ids),
+            "date": date.today().isoformat(),
             "profile": profile,
             "seed": seed,
             "device": device,

@@ -40,7 +40,6 @@ def jacobian(x: Tensor, y: Tensor, matrix: Tensor) -> Figure:
         title="softmax(x)",
         xlabel="component i",
         xticks=list(positions),
-        # fmt: skip
         xticklabels=[
             f"{i}\n$x_{i}$={value:g}" for i, value in zip(positions, x.tolist(), strict=True)
         ],
@@ -54,7 +53,6 @@ def jacobian(x: Tensor, y: Tensor, matrix: Tensor) -> Figure:
         title="Jacobian",
         xlabel="k",
         ylabel="i",
-        # fmt: skip
         xticks=range(len(x)),
         yticks=range(len(x)),
         xticklabels=positions,

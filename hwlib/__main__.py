@@ -1,0 +1,122 @@
+"""The command line: ``python -m hwlib export|verify``.
+
+Rooms that load torch are imported where they are used, so that a wrong parameter is refused at
+once.
+"""
+
+import json
+import logging
+import signal
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from hwlib import __version__
+from hwlib.parameters import ParameterError, check_questions, load_profile
+
+HELP = {"help_option_names": ["-h", "--help"]}
+
+
+def stop(*_: Any) -> NoReturn:
+    """Treat a polite kill like Ctrl-C, so that the kernel is shut down too."""
+    raise KeyboardInterrupt
+
+
+@click.group(context_settings=HELP)
+@click.version_option(__version__, prog_name="hwlib")
+def main() -> None:
+    """A deep-learning homework: run it, turn it into what is handed in, prove it."""
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="zmq|traitlets|jupyter_client")
+    signal.signal(signal.SIGTERM, stop)
+
+
+@main.command()
+@click.argument("profile", default="demo")
+@click.option(
+    "-p",
+    "--parameter",
+    "overrides",
+    type=(str, str),
+    multiple=True,
+    metavar="NAME VALUE",
+    help="Set a parameter of the notebook, as in: -p learning_rate 0.1",
+)
+@click.option("--only", metavar="Q1,Q3", help="Run these questions alone, and make no zip.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the files  [default: out/PROFILE].",
+)
+def export(
+    profile: str, overrides: tuple[tuple[str, str], ...], only: str | None, out: Path | None
+) -> None:
+    """Run the notebook and make the files that are handed in.
+
+    PROFILE names a file in params/ (demo: sample data, no download; submission: real data) or is
+    the path of a YAML file of your own.
+
+    Files of an earlier export that this one does not make again are moved to previous/. An
+    interrupted export goes on from its last finished epoch when the same command is run again.
+    """
+    try:
+        parameters = load_profile(profile, overrides)
+        questions = check_questions(only)
+    except ParameterError as error:
+        raise click.UsageError(str(error)) from error
+    out = out or Path("out") / parameters.profile
+    from hwlib.export import ExportError
+    from hwlib.export import export as run_export
+    from hwlib.pdf import PdfError
+
+    begun = time.perf_counter()
+    try:
+        paths = run_export(
+            parameters, questions, out, lambda text: click.echo(f"· {text}", err=True)
+        )
+    except (ExportError, PdfError) as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo(
+            "\nInterrupted. The same command goes on from the last finished epoch.", err=True
+        )
+        sys.exit(130)
+    click.echo(f"Finished in {time.perf_counter() - begun:.0f} s:")
+    for path in paths:
+        click.echo(f"  {path}  ({path.stat().st_size / 1000:,.0f} kB)")
+
+
+@main.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option(
+    "--data-dir", default="data", show_default=True, help="Holds MNIST/raw and big_cats/."
+)
+@click.option(
+    "--big-cats",
+    metavar="DIR",
+    help="Score Question 4 on this folder of class folders  [default: big_cats/test].",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def verify(bundle: Path, data_dir: str, big_cats: str | None, as_json: bool) -> None:
+    """Check a bundle and score its pickles again, from the zip alone.
+
+    Exit code 0 only when every check holds.
+    """
+    from hwlib.verify import verify as run_verify
+
+    report = run_verify(bundle, data_dir, big_cats)
+    if as_json:
+        click.echo(json.dumps(report.as_dict(), indent=1))
+    else:
+        for check in report.checks:
+            mark = click.style("✓", fg="green") if check.ok else click.style("✗", fg="red")
+            click.echo(f"{mark} {check.name:<11}{check.message}")
+    sys.exit(0 if report.ok else 1)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m hwlib")

@@ -1,0 +1,76 @@
+"""The zip that is handed in: five files under their agreed names, always the same bytes."""
+
+import re
+import zipfile
+from pathlib import Path
+
+ENDINGS = (".ipynb", ".pdf", ".py", "_Q3.pkl", "_Q4.pkl")
+STEM = re.compile(r"HW1_(ID1|\d{9})_(ID2|\d{9})")
+MAX_BYTES = 500_000_000  # of all files together; a bundle of ours is below ten million
+
+
+class BundleError(ValueError):
+    """A bundle is not what it must be; the message says how."""
+
+
+def stem_of(id1: str, id2: str) -> str:
+    """``HW1_<ID1>_<ID2>``, with which every file's name begins."""
+    return f"HW1_{id1}_{id2}"
+
+
+def write_bundle(folder: Path, stem: str) -> Path:
+    """Zip the five files of ``folder`` that begin with ``stem``; equal files give equal bytes.
+
+    Raises:
+        BundleError: one of them is missing.
+    """
+    names = [stem + ending for ending in ENDINGS]
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise BundleError(f"{', '.join(missing)}: missing in {folder}; nothing was zipped.")
+    target = folder / f"{stem}.zip"
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o644 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, (folder / name).read_bytes())
+    return target
+
+
+def check_names(path: Path, names: list[str]) -> None:
+    """The zip and its entries are named after one pair, and there is nothing else.
+
+    Raises:
+        BundleError: a name is missing, foreign, or stands there twice.
+    """
+    if not STEM.fullmatch(path.stem):
+        raise BundleError(f"{path.name} is not named HW1_<ID1>_<ID2>.zip, two IDs of 9 digits.")
+    wanted = {path.stem + ending for ending in ENDINGS}
+    foreign = [name for name in names if name not in wanted]
+    if foreign:
+        raise BundleError(f"The bundle holds {foreign[0]!r}, which is none of its five files.")
+    missing = sorted(wanted - set(names))
+    if missing:
+        raise BundleError(f"The bundle lacks {', '.join(missing)}.")
+    if len(names) != len(wanted):
+        raise BundleError("The bundle holds a file twice.")
+
+
+def read_bundle(path: Path) -> dict[str, bytes]:
+    """The bundle's files by ending, checked; nothing is written anywhere.
+
+    Raises:
+        BundleError: it is no zip, is damaged or too large, or its names are not as agreed.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            check_names(path, [entry.filename for entry in entries])
+            if sum(entry.file_size for entry in entries) > MAX_BYTES:
+                raise BundleError(f"The bundle unpacks to more than {MAX_BYTES // 10**6} MB.")
+            return {e.filename.removeprefix(path.stem): archive.read(e) for e in entries}
+    except FileNotFoundError as error:
+        raise BundleError(f"There is no file {path}.") from error
+    except (OSError, RuntimeError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise BundleError(f"{path} is not a readable zip: {error}.") from error

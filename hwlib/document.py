@@ -1,0 +1,281 @@
+"""What the PDF holds, as data: a title block, and the notebook's cells as a list of blocks.
+
+A block is a dictionary with ``kind`` (a function in ``templates/notebook.typ``), ``cell`` (the
+cell's place, from 1) and what that kind needs.
+"""
+
+import base64
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any
+
+from nbconvert.filters import strip_ansi
+from nbformat import NotebookNode
+from pygments import lex
+from pygments.lexers import get_lexer_by_name
+from pygments.token import Comment, Keyword, Name, Number, Operator, String, Token
+from pygments.util import ClassNotFound
+
+from hwlib.results import find_claims
+
+Block = dict[str, Any]
+
+COLUMNS = 100  # what fits beside the line numbers at the template's type size
+MARKDOWN = "gfm+tex_math_dollars+attributes-yaml_metadata_block"
+HEAD_LINES, TAIL_LINES = 150, 50  # of an output that is longer than both together
+STAYS_WITH_OUTPUT = 15  # lines of code that are not parted from their output by a page's end
+FIGURES = ("image/svg+xml", "image/png", "image/jpeg", "image/gif")
+STYLES = [
+    (Comment, "comment"),
+    (String, "string"),
+    (Number, "number"),
+    (Keyword, "keyword"),
+    (Operator.Word, "keyword"),
+    (Name.Function, "name"),
+    (Name.Class, "name"),
+    (Name.Decorator, "decorator"),
+    (Token, "plain"),
+]
+ENVIRONMENT = re.compile(
+    r"```.*?```|`[^`]*`|\$\$.*?\$\$|(?<!\\)\$[^$\n]+\$|(?P<maths>\\begin\{(?P<name>[a-z]+\*?)\}.*?\\end\{(?P=name)\})",
+    re.DOTALL,
+)
+PROGRESS_BAR = re.compile(r"\d+%\|.*\|.*\[.*\]|\d+\w*it \[\d\d:\d\d.*\]")
+
+
+def style_of(kind: Any) -> str:
+    """The template's name for a Pygments token type."""
+    return next(style for ancestor, style in STYLES if kind in ancestor)
+
+
+def width_of(character: str) -> int:
+    """Columns that a character takes: 2 for East Asian wide ones, 0 for combining ones."""
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def printable(text: str) -> str:
+    """Tabs as spaces, other control characters as the symbols that Unicode has for them."""
+    return "".join(
+        chr(0x2400 + ord(c)) if ord(c) < 32 and c != "\n" else c for c in text.expandtabs(4)
+    )
+
+
+def fold(line: list[tuple[str, str]], columns: int = COLUMNS) -> Iterator[list[tuple[str, str]]]:
+    """Cut one line of (style, text) into pieces of at most ``columns``; not a character is lost."""
+    piece: list[tuple[str, str]] = []
+    used = 0
+    for style, text in line:
+        start = 0
+        for place, character in enumerate(text):
+            if used + width_of(character) > columns:
+                yield [*piece, (style, text[start:place])]
+                piece, used, start = [], 0, place
+            used += width_of(character)
+        piece.append((style, text[start:]))
+    yield piece
+
+
+def to_lines(tokens: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+    """(style, text) as numbered lines; what a folded line goes on with has no number."""
+    lines: list[list[tuple[str, str]]] = [[]]
+    for style, text in tokens:
+        first, *others = printable(text).split("\n")
+        lines[-1].append((style, first))
+        lines.extend([(style, other)] for other in others)
+    return [
+        {"number": None if place else number, "tokens": [t for t in piece if t[1]]}
+        for number, line in enumerate(lines, start=1)
+        for place, piece in enumerate(fold(line))
+    ]
+
+
+def code_lines(source: str, language: str) -> list[dict[str, Any]]:
+    """Source code as numbered lines of coloured tokens."""
+    try:
+        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    except ClassNotFound:
+        return to_lines([("plain", source)])
+    tokens = [(style_of(kind), text) for kind, text in lex(source, lexer)]
+    merged = [
+        (style, "".join(t for _, t in group)) for style, group in groupby(tokens, lambda t: t[0])
+    ]
+    return to_lines(merged)
+
+
+def text_lines(text: str) -> list[dict[str, Any]]:
+    """Output as lines; a very long one keeps its beginning and end and says what is left out."""
+    lines = text.rstrip("\n").split("\n")
+    if len(lines) > HEAD_LINES + TAIL_LINES:
+        left_out = len(lines) - HEAD_LINES - TAIL_LINES
+        notice = f"… {left_out:,} more lines are in the notebook …"
+        lines = [*lines[:HEAD_LINES], notice, *lines[-TAIL_LINES:]]
+    return to_lines([("plain", "\n".join(lines))])
+
+
+def on_screen(text: str) -> str:
+    """What a terminal would show: carriage returns, backspaces and cursor-up carried out; no colours.
+
+    Finished progress bars are left out: they say nothing on paper.
+    """
+    rows, row, column = [""], 0, 0
+    for part in re.split(r"(\n|\r|\x08|\x1b\[\d*A)", text):
+        if part == "\n":
+            row, column = row + 1, 0
+            rows.extend([""] * (row + 1 - len(rows)))
+        elif part == "\r":
+            column = 0
+        elif part == "\x08":
+            column = max(0, column - 1)
+        elif part.startswith("\x1b[") and part.endswith("A"):
+            row = max(0, row - int(part[2:-1] or 1))
+        else:
+            plain = strip_ansi(part)
+            rows[row] = rows[row][:column].ljust(column) + plain + rows[row][column + len(plain) :]
+            column += len(plain)
+    kept = [r.rstrip() for r in rows if not PROGRESS_BAR.search(r)]
+    return "\n".join(kept).strip("\n")
+
+
+def mathjax(source: str) -> str:
+    r"""Markdown with bare ``\begin{align}`` and the like put between ``$$``, as Jupyter shows them."""
+
+    def wrap(match: re.Match[str]) -> str:
+        maths = match.group("maths")
+        return match.group() if maths is None else "$$" + re.sub(r"\n\s*\n", "\n", maths) + "$$"
+
+    return ENVIRONMENT.sub(wrap, source)
+
+
+def markdown_block(source: str, attachments: dict[str, Any] | None = None) -> Block:
+    """A text; a question starts a new page."""
+    return {
+        "kind": "markdown",
+        "format": MARKDOWN,
+        "text": mathjax(source),
+        "attachments": attachments or {},
+        "new_page": source.startswith("## Question"),
+    }
+
+
+def as_plain_text(block: Block) -> Block:
+    """A text as it was written, for one that cannot be set."""
+    return {"kind": "text", "cell": block["cell"], "lines": text_lines(block["text"])}
+
+
+def data_block(data: dict[str, Any], caption: str) -> Block | None:
+    """The best printable form of a display or a result; None where there is none to print."""
+    if "application/vnd.jupyter.widget-view+json" in data:
+        return None
+    if "text/x-python" in data:
+        return {"kind": "source", "lines": code_lines(data["text/x-python"], "python")}
+    for mime in FIGURES:
+        if mime in data:
+            content = data[mime]
+            raw = content.encode() if mime.endswith("xml") else base64.b64decode(content)
+            return {"kind": "figure", "mime": mime, "content": raw, "caption": caption}
+    if "<table" in data.get("text/html", ""):
+        return {"kind": "output", "format": "html", "text": data["text/html"]}
+    if "text/latex" in data:
+        return {"kind": "output", "format": MARKDOWN, "text": mathjax(data["text/latex"])}
+    if "text/markdown" in data:
+        return {"kind": "output", "format": MARKDOWN, "text": mathjax(data["text/markdown"])}
+    if data.get("text/plain", "").strip():
+        return {"kind": "text", "lines": text_lines(strip_ansi(data["text/plain"]))}
+    return None
+
+
+def stream_key(output: NotebookNode) -> Any:
+    """Equal for outputs that are one text: pieces of one stream in a row."""
+    return output.name if output.output_type == "stream" else id(output)
+
+
+def output_blocks(cell: NotebookNode) -> Iterator[Block]:
+    """A code cell's outputs, the pieces of one stream put together."""
+    caption = cell.metadata.get("caption", "")
+    for _, group in groupby(cell.outputs, stream_key):
+        outputs = list(group)
+        if outputs[0].output_type == "stream":
+            text = on_screen("".join(output.text for output in outputs))
+            if text:
+                yield {"kind": "text", "lines": text_lines(text)}
+        elif outputs[0].output_type == "error":
+            traceback = strip_ansi("\n".join(outputs[0].traceback))
+            name = f"{outputs[0].ename}: {outputs[0].evalue}"
+            yield {"kind": "error", "lines": text_lines(traceback or name)}
+        else:
+            block = data_block(outputs[0].data, caption)
+            if block:
+                yield block
+
+
+def cell_blocks(cell: NotebookNode, language: str) -> Iterator[Block]:
+    """What a cell prints."""
+    if cell.cell_type == "markdown":
+        yield markdown_block(cell.source, cell.get("attachments"))
+    elif cell.cell_type == "code":
+        hidden = cell.metadata.get("transient", {}).get("remove_source", False)
+        if cell.source.strip() and not hidden:
+            lines = code_lines(cell.source.rstrip("\n"), language)
+            stays = bool(cell.outputs) and len(lines) <= STAYS_WITH_OUTPUT
+            count = str(cell.execution_count or " ")
+            yield {"kind": "code", "count": count, "lines": lines, "stays": stays}
+        yield from output_blocks(cell)
+    elif cell.source.strip():
+        yield {"kind": "text", "lines": text_lines(cell.source)}
+
+
+def split_title(cells: list[NotebookNode], name: str) -> tuple[str, list[NotebookNode]]:
+    """A title that stands on the first line of the first cell, and the cells without it."""
+    if cells and cells[0].cell_type == "markdown":
+        first, _, rest = cells[0].source.lstrip().partition("\n")
+        if first.startswith("# ") and "$" not in first and "`" not in first:
+            return first[2:].strip(), [NotebookNode(cells[0] | {"source": rest}), *cells[1:]]
+    return name, cells
+
+
+def facts(claims: dict[str, Any]) -> list[tuple[str, str]]:
+    """The title block's lines: who, what, when, with what."""
+    versions = claims.get("versions", {})
+    named = {
+        "Students": ", ".join(claims.get("ids", [])),
+        "Profile": claims.get("profile", ""),
+        "Data": claims.get("data_source", ""),
+        "Date": claims.get("date", ""),
+        "Device": claims.get("device", ""),
+        "Seed": str(claims.get("seed", "")),
+        "Versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+    }
+    return [(label, value) for label, value in named.items() if value]
+
+
+def describe(notebook: NotebookNode, name: str, content_hash: str) -> dict[str, Any]:
+    """The whole document as data.
+
+    Args:
+        notebook: executed or not.
+        name: title of a notebook that has none.
+        content_hash: of the notebook, kept among the PDF's keywords.
+    """
+    claims = find_claims(notebook) or {}
+    info = notebook.metadata.get("language_info", {})
+    language = info.get("pygments_lexer", info.get("name", "python"))
+    title, cells = split_title(notebook.cells, notebook.metadata.get("title", name))
+    blocks = [
+        {"cell": place} | block
+        for place, cell in enumerate(cells, start=1)
+        for block in cell_blocks(cell, language)
+    ]
+    sample = claims.get("data_source") == "sample"
+    return {
+        "title": title,
+        "authors": list(claims.get("ids", [])),
+        "keywords": [f"sha256:{content_hash}"],
+        "notice": "Demonstration on sample data, not a submission" if sample else "",
+        "footer": "Demonstration on sample data" if sample else "",
+        "facts": facts(claims),
+        "blocks": blocks,
+    }

@@ -1,0 +1,154 @@
+"""From parameters to what is handed in: run, PDF, class file, bundle, proof. Files get their final
+names only when all of them are there and good.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+from filelock import FileLock, Timeout
+
+from hwlib import cnn
+from hwlib.bundle import ENDINGS, stem_of, write_bundle
+from hwlib.parameters import NOTEBOOK, QUESTIONS, Parameters
+from hwlib.pdf import TypstPDFExporter
+from hwlib.run import RunError, check_inputs, execute
+from hwlib.verify import verify
+
+WORKSHOP = ".partial"
+FAILED = "failed.ipynb"
+
+
+class ExportError(RuntimeError):
+    """The export cannot be completed; the message says why and what to do next."""
+
+
+@contextmanager
+def workshop(out: Path) -> Iterator[Path]:
+    """A folder in ``out`` for unfinished files, for one export at a time.
+
+    It outlives an export that fails or is interrupted, so the next one goes on from the last
+    checkpoint.
+
+    Raises:
+        ExportError: ``out`` cannot be written, or another export is at work there.
+    """
+    folder = out / WORKSHOP
+    if out.resolve() == NOTEBOOK.parent:
+        raise ExportError(f"{out} holds the notebook itself; choose another folder with --out.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "lock", timeout=0)
+        lock.acquire()
+    except Timeout as error:
+        raise ExportError(f"Another export is writing to {out}. Wait, or choose --out.") from error
+    except OSError as error:
+        raise ExportError(
+            f"{out} cannot be written ({error}). Choose another with --out."
+        ) from error
+    with lock:
+        yield folder
+
+
+def write_pdf(notebook: Path) -> None:
+    """The PDF beside its notebook."""
+    pdf, _ = TypstPDFExporter().from_filename(str(notebook))
+    notebook.with_suffix(".pdf").write_bytes(pdf)
+
+
+def check_bundle(path: Path, parameters: Parameters) -> None:
+    """Verify the bundle as a grader will.
+
+    Raises:
+        ExportError: a check fails.
+    """
+    report = verify(path, parameters.data_dir)
+    failed = [f"{check.name}: {check.message}" for check in report.checks if not check.ok]
+    if failed:
+        raise ExportError("The bundle does not prove its claims.\n" + "\n".join(failed))
+
+
+def wanted_files(stem: str, questions: tuple[str, ...]) -> list[str]:
+    """What an export of these questions leaves behind, in the order in which it gets its names."""
+    if questions == QUESTIONS:
+        return [*(stem + ending for ending in ENDINGS), f"{stem}.zip", "results.json"]
+    needed = {"_Q3.pkl": "q3", "_Q4.pkl": "q4", ".py": "q4"}
+    endings = [ending for ending in ENDINGS if needed.get(ending, questions[0]) in questions]
+    return [*(stem + ending for ending in endings), "results.json"]
+
+
+def publish(folder: Path, out: Path, names: list[str]) -> list[Path]:
+    """Give the finished files their names in ``out``.
+
+    What an earlier export left there and this one did not make goes to ``previous/``, so that files
+    of two runs never stand side by side.
+
+    Raises:
+        ExportError: a file was not made.
+    """
+    missing = [n for n in names if not (folder / n).is_file() or not (folder / n).stat().st_size]
+    if missing:
+        raise ExportError(f"The run did not make {', '.join(missing)}.")
+    for old in [*out.glob("HW1_*"), *out.glob(FAILED)]:
+        if old.is_file() and old.name not in names:
+            (out / "previous").mkdir(exist_ok=True)
+            os.replace(old, out / "previous" / old.name)
+    for name in names:
+        os.replace(folder / name, out / name)
+    shutil.rmtree(folder, ignore_errors=True)
+    return [out / name for name in names]
+
+
+def export(
+    parameters: Parameters,
+    questions: tuple[str, ...],
+    out: Path,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[Path]:
+    """Run the notebook and make the files of these questions in ``out``.
+
+    Args:
+        parameters: checked; ``output_dir`` is set here.
+        questions: whose cells are run; the bundle is made only for all of them.
+        out: folder for the files.
+        say: told what is being done.
+
+    Returns:
+        The files' paths.
+
+    Raises:
+        ExportError: something failed; nothing got its final name. A notebook whose cell failed is
+            left as ``failed.ipynb``.
+    """
+    stem = stem_of(parameters.id1, parameters.id2)
+    names = wanted_files(stem, questions)
+    with workshop(out) as folder:
+        notebook = folder / f"{stem}.ipynb"
+        try:
+            say("looking for data and weights")
+            check_inputs(parameters, questions)
+            say("running the notebook")
+            execute(parameters.model_copy(update={"output_dir": str(folder)}), questions, notebook)
+        except RunError as error:
+            raise ExportError(f"{error}\n{keep_failed(notebook, out)}".strip()) from error
+        say("making the PDF")
+        write_pdf(notebook)
+        if f"{stem}.py" in names:
+            shutil.copyfile(cnn.__file__, folder / f"{stem}.py")
+        if questions == QUESTIONS:
+            say("scoring the bundle again, as a grader will")
+            check_bundle(write_bundle(folder, stem), parameters)
+        return publish(folder, out, names)
+
+
+def keep_failed(notebook: Path, out: Path) -> str:
+    """Leave a notebook that failed where it can be found; a sentence that says so."""
+    if not notebook.exists():
+        return ""
+    executed = nbformat.read(notebook, as_version=4)
+    nbformat.write(executed, out / FAILED)
+    notebook.unlink()
+    return f"The notebook as far as it was executed: {out / FAILED}"

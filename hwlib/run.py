@@ -1,0 +1,125 @@
+"""Runs the notebook with papermill, and says in plain words what went wrong."""
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import nbformat
+import papermill
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
+from tqdm import tqdm
+
+from hwlib import data, seeding, vgg
+from hwlib.parameters import NOTEBOOK, QUESTIONS, ROOT, Parameters
+
+
+class RunError(RuntimeError):
+    """The notebook cannot be run, or a cell failed; the message says where and what to do next."""
+
+
+class LastLine:
+    """Shows the last line that the kernel writes to stderr, the progress of a training, below
+    papermill's bar.
+    """
+
+    def __init__(self) -> None:
+        self.bar = tqdm(total=0, position=1, bar_format="{desc}", leave=False, file=sys.stderr)
+
+    def write(self, text: str) -> None:
+        """Called by papermill with whatever the kernel writes."""
+        lines = [line.strip() for line in text.replace("\r", "\n").split("\n") if line.strip()]
+        if lines:
+            self.bar.set_description_str(lines[-1])
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+def check_inputs(parameters: Parameters, questions: Iterable[str]) -> None:
+    """Look for the device, the data and the weights that the questions need, before a kernel starts.
+
+    Raises:
+        RunError: something is missing and cannot be downloaded.
+    """
+    where = (parameters.data_dir, parameters.data_source)
+    try:
+        seeding.choose_device(parameters.device)
+        if "q3" in questions:
+            data.load_mnist(*where)
+        if "q4" in questions:
+            for name in ("big_cats", "birds", "dogs"):
+                data.locate(name, *where)
+            vgg.load_vgg16(parameters.vgg_weights, parameters.data_source)
+    except (data.DataError, ValueError) as error:
+        raise RunError(str(error)) from error
+
+
+def select(notebook: NotebookNode, questions: Iterable[str]) -> NotebookNode:
+    """The notebook without the cells of the questions that were not asked for."""
+    unwanted = set(QUESTIONS) - set(questions)
+    kept = [cell for cell in notebook.cells if not unwanted & set(cell.metadata.get("tags", []))]
+    return NotebookNode(notebook | {"cells": kept})
+
+
+def describe_failure(error: PapermillExecutionError, notebook: NotebookNode) -> str:
+    """Question, cell and reason, and the line that was being run."""
+    tags = notebook.cells[min(error.cell_index, len(notebook.cells) - 1)].metadata.get("tags", [])
+    question = next((f" of question {tag[1]}" for tag in tags if tag in QUESTIONS), "")
+    source = "\n".join(f"    {line}" for line in error.source.strip().splitlines())
+    return (
+        f"Cell In [{error.exec_count}]{question} failed.\n{source}\n{error.ename}: {error.evalue}"
+    )
+
+
+def clean(notebook: NotebookNode) -> NotebookNode:
+    """Drop what papermill noted about itself: paths of this machine and times of every cell."""
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+    return notebook
+
+
+def execute(parameters: Parameters, questions: tuple[str, ...], target: Path) -> None:
+    """Run the notebook from its first cell to its last.
+
+    Whatever was executed stands in ``target`` afterwards, also after a failure or an interrupt.
+
+    Args:
+        parameters: only those that differ from the notebook's own are injected.
+        questions: whose cells are run.
+        target: where the executed notebook is written.
+
+    Raises:
+        RunError: a cell raised, or the kernel died.
+    """
+    chosen = target.with_suffix(".selected.ipynb")
+    nbformat.write(select(nbformat.read(NOTEBOOK, as_version=4), questions), chosen)
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    )
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    live = sys.stderr.isatty()
+    try:
+        papermill.execute_notebook(
+            chosen,
+            target,
+            parameters=parameters.changed(),
+            kernel_name="python3",
+            progress_bar=live,
+            stderr_file=LastLine() if live else None,
+        )
+    except PapermillExecutionError as error:
+        failed = nbformat.read(target, as_version=4)
+        raise RunError(describe_failure(error, failed)) from error
+    except DeadKernelError as error:
+        raise RunError(
+            "The kernel died, most often for lack of memory. Close other programs and run the same "
+            "command again: finished epochs of the big-cats training are kept."
+        ) from error
+    finally:
+        chosen.unlink(missing_ok=True)
+        if target.exists():
+            nbformat.write(clean(nbformat.read(target, as_version=4)), target)

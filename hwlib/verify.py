@@ -1,0 +1,272 @@
+"""Holds a bundle against what it claims: its names, its notebook, its PDF, and both pickles scored
+again from the zip alone.
+"""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import nbformat
+import pypdfium2
+from nbformat import NotebookNode
+
+from hwlib import bundle, proof
+from hwlib.parameters import ROOT
+from hwlib.pdf import notebook_hash
+from hwlib.results import find_claims
+
+CLASS_FILE_IMPORTS = {
+    "torch",
+    "math",
+    "typing",
+    "collections",
+    "functools",
+    "dataclasses",
+    "__future__",
+}
+Q3_TOLERANCE = 0.0002  # devices round differently: two of 10,000 digits
+TIME_LIMIT = 300  # seconds for scoring both pickles
+
+
+class VerifyError(ValueError):
+    """A check does not hold; the message is a sentence."""
+
+
+class Check(NamedTuple):
+    """One line of the checklist."""
+
+    name: str
+    ok: bool
+    message: str
+
+
+@dataclass
+class Report:
+    """The checklist, and the figures that were computed again."""
+
+    checks: list[Check] = field(default_factory=list)
+    q3: dict[str, Any] = field(default_factory=dict)
+    q4: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every check holds."""
+        return bool(self.checks) and all(check.ok for check in self.checks)
+
+    def check(self, name: str, task: Callable[[], str]) -> bool:
+        """Run one check, which returns its message or raises, and note the outcome."""
+        try:
+            self.checks.append(Check(name, True, task()))
+        except (VerifyError, bundle.BundleError) as error:
+            self.checks.append(Check(name, False, str(error)))
+        return self.checks[-1].ok
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as JSON holds it."""
+        checks = [check._asdict() for check in self.checks]
+        return {"ok": self.ok, "checks": checks, "q3": self.q3, "q4": self.q4}
+
+
+def read_notebook(content: bytes) -> NotebookNode:
+    """The bundle's notebook.
+
+    Raises:
+        VerifyError: it is none.
+    """
+    try:
+        return nbformat.reads(content.decode(), as_version=4)
+    except Exception as error:  # nbformat raises many kinds
+        raise VerifyError(f"The notebook cannot be read: {type(error).__name__}.") from error
+
+
+def check_executed(notebook: NotebookNode) -> str:
+    """Every code cell was run once, from top to bottom, without an error."""
+    cells = [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
+    counts = [cell.execution_count for cell in cells]
+    for wanted, cell in enumerate(cells, start=1):
+        if any(output.output_type == "error" for output in cell.outputs):
+            raise VerifyError(
+                f"Cell In [{cell.execution_count}] of the notebook ended with an error."
+            )
+        if cell.execution_count != wanted:
+            raise VerifyError(
+                f"Code cell {wanted} of the notebook has the number {cell.execution_count}: the notebook "
+                "was not run from top to bottom in one go."
+            )
+    return f"executed from top to bottom, {len(counts)} code cells, no error"
+
+
+def check_claims(claims: dict[str, Any] | None) -> str:
+    """The notebook says what it found, on which data."""
+    try:
+        accuracy = claims["q3"]["history"]["test_accuracy"][-1]
+        correct, total = claims["q4"]["test_correct"], claims["q4"]["test_total"]
+        where = {"real": "real data", "sample": "sample data, not a submission"}[
+            claims["data_source"]
+        ]
+        return f"{accuracy:.4f} on MNIST, {correct} of {total} big cats; {where}"
+    except (KeyError, TypeError, IndexError, ValueError) as error:
+        raise VerifyError("The notebook holds no claims; its last cell was not run.") from error
+
+
+def check_ids(stem: str, claims: dict[str, Any]) -> str:
+    """The files are named after the pair that the notebook names."""
+    ids = claims.get("ids", [])
+    if stem != bundle.stem_of(*ids):
+        raise VerifyError(
+            f"The files are named {stem}, the notebook was run for {' and '.join(ids)}."
+        )
+    placeholder = "ID1" in ids or "ID2" in ids
+    return "placeholders, not IDs" if placeholder else f"IDs {' and '.join(ids)}"
+
+
+def check_pdf(content: bytes, notebook: NotebookNode) -> str:
+    """The PDF was made from this very notebook."""
+    try:
+        keywords = proof.read_keywords(content)
+    except pypdfium2.PdfiumError as error:
+        raise VerifyError(f"The PDF cannot be opened: {error}.") from error
+    if f"sha256:{notebook_hash(notebook)}" not in keywords:
+        raise VerifyError("The PDF was not made from this notebook: the content hashes differ.")
+    return "made from this notebook"
+
+
+def check_class_file(content: bytes) -> str:
+    """The class file imports torch and nothing that reaches outside."""
+    try:
+        nodes = list(ast.walk(ast.parse(content)))
+    except (SyntaxError, ValueError) as error:
+        raise VerifyError(f"The class file is not Python: {error}.") from error
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "." for node in nodes if isinstance(node, ast.ImportFrom)]
+    foreign = sorted({name for name in names if name.split(".")[0] not in CLASS_FILE_IMPORTS})
+    if foreign:
+        raise VerifyError(f"The class file imports {foreign[0]}; it must need torch alone.")
+    return "imports torch alone"
+
+
+def rescore(files: dict[str, bytes], request: dict[str, Any]) -> dict[str, Any]:
+    """Score both pickles in a process of its own.
+
+    Raises:
+        VerifyError: it takes too long or dies.
+    """
+    with tempfile.TemporaryDirectory(prefix="verify-") as folder:
+        for ending, content in files.items():
+            (Path(folder) / f"{request['stem']}{ending}").write_bytes(content)
+        command = [sys.executable, "-m", "hwlib.rescore", json.dumps(request | {"folder": folder})]
+        try:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                timeout=TIME_LIMIT,
+                env=os.environ | {"PYTHONPATH": str(ROOT)},
+            )
+            return json.loads(done.stdout.splitlines()[-1])
+        except subprocess.TimeoutExpired as error:
+            raise VerifyError(
+                f"Scoring took longer than {TIME_LIMIT} s and was stopped."
+            ) from error
+        except (IndexError, ValueError) as error:
+            reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise VerifyError(f"Scoring failed: {reason}") from error
+
+
+def compare_q3(scored: dict[str, Any], claims: dict[str, Any]) -> str:
+    """The Q3 pickle has the claimed accuracy."""
+    if "error" in scored:
+        raise VerifyError(scored["error"])
+    claimed, found = claims["q3"]["history"]["test_accuracy"][-1], scored["test_accuracy"]
+    if not abs(claimed - found) <= Q3_TOLERANCE:
+        raise VerifyError(f"Q3: test accuracy {found:.4f} scored, {claimed:.4f} claimed.")
+    return f"test accuracy {found:.4f}, as claimed"
+
+
+def compare_q4(scored: dict[str, Any], claims: dict[str, Any], own_folder: bool) -> str:
+    """The Q4 pickle has the claimed parameters and right answers.
+
+    Args:
+        scored: of this verification.
+        claims: of the notebook.
+        own_folder: the pictures are the grader's own, so their number may differ from the claim's.
+    """
+    if "error" in scored:
+        raise VerifyError(scored["error"])
+    claimed, found = claims["q4"], scored
+    if found["parameters"] != claimed["parameters"]:
+        raise VerifyError(
+            f"Q4: {found['parameters']:,} parameters, {claimed['parameters']:,} claimed."
+        )
+    figure = f"{found['correct']} of {found['total']} ({found['accuracy']:.1%}), {found['parameters']:,} parameters"
+    if own_folder and found["total"] != claimed["test_total"]:
+        return f"{figure}; other pictures than the claim's, so not compared"
+    if (found["correct"], found["total"]) != (claimed["test_correct"], claimed["test_total"]):
+        raise VerifyError(
+            f"Q4: {figure} scored, {claimed['test_correct']} of {claimed['test_total']} claimed."
+        )
+    return f"{figure}, as claimed"
+
+
+def verify(path: Path, data_dir: str = "data", big_cats: str | None = None) -> Report:
+    """Check a bundle; what cannot be checked after a failure is left out.
+
+    Args:
+        path: the zip.
+        data_dir: holds MNIST and, where ``big_cats`` is None, ``big_cats/test``.
+        big_cats: a folder of class folders to score Question 4 on instead.
+    """
+    report = Report()
+    files: dict[str, bytes] = {}
+
+    def read() -> str:
+        files.update(bundle.read_bundle(path))
+        return "five files, named as agreed"
+
+    if not report.check("bundle", read):
+        return report
+    try:
+        notebook = read_notebook(files[".ipynb"])
+    except VerifyError as error:
+        report.checks.append(Check("notebook", False, str(error)))
+        return report
+    claims = find_claims(notebook)
+    report.check("notebook", lambda: check_executed(notebook))
+    report.check("pdf", lambda: check_pdf(files[".pdf"], notebook))
+    usable = report.check("class file", lambda: check_class_file(files[".py"]))
+    if report.check("claims", lambda: check_claims(claims)) and usable:
+        report.check("ids", lambda: check_ids(path.stem, claims))
+        check_scores(report, path.stem, files, claims, data_dir, big_cats)
+    return report
+
+
+def check_scores(
+    report: Report,
+    stem: str,
+    files: dict[str, bytes],
+    claims: dict[str, Any],
+    data_dir: str,
+    big_cats: str | None,
+) -> None:
+    """Score both pickles and note how they compare with the claims."""
+    request = {
+        "stem": stem,
+        "data_dir": data_dir,
+        "data_source": claims["data_source"],
+        "big_cats": big_cats,
+    }
+    try:
+        scores = rescore(files, request)
+    except VerifyError as error:
+        scores = {"q3": {"error": str(error)}, "q4": {"error": str(error)}}
+    for name in ("q3", "q4"):
+        setattr(report, name, {} if "error" in scores[name] else scores[name])
+    report.check("q3", lambda: compare_q3(scores["q3"], claims))
+    report.check("q4", lambda: compare_q4(scores["q4"], claims, big_cats is not None))
