@@ -26,32 +26,13 @@ def affine(
         shift: largest displacement, as a fraction of half the width.
     """
     count = len(images)
-    angle, scale = (
-        uniform(count, -rotation, rotation, images),
-        uniform(count, 1 - zoom, 1 + zoom / 4, images),
-    )
+    angle = uniform(count, -rotation, rotation, images)
+    scale = uniform(count, 1 - zoom, 1 + zoom / 4, images)
     mirror = torch.where(uniform(count, 0, 1, images) < 0.5, -1.0, 1.0)
-    matrix = torch.stack(
-        [
-            torch.stack(
-                [
-                    mirror * scale * angle.cos(),
-                    -scale * angle.sin(),
-                    uniform(count, -shift, shift, images),
-                ],
-                1,
-            ),
-            torch.stack(
-                [
-                    mirror * scale * angle.sin(),
-                    scale * angle.cos(),
-                    uniform(count, -shift, shift, images),
-                ],
-                1,
-            ),
-        ],
-        dim=1,
-    )
+    right, down = (uniform(count, -shift, shift, images) for _ in range(2))
+    cos, sin = scale * angle.cos(), scale * angle.sin()
+    rows = [mirror * cos, -sin, right, mirror * sin, cos, down]
+    matrix = torch.stack(rows, dim=1).view(count, 2, 3)
     grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
     return F.grid_sample(
         images, grid, mode="bilinear", padding_mode="reflection", align_corners=False

@@ -58,9 +58,10 @@ def width_of(character: str) -> int:
 
 
 def printable(text: str) -> str:
-    """Tabs as spaces, other control characters as the symbols that Unicode has for them."""
+    """Tabs as spaces, other control characters as Python writes them."""
     return "".join(
-        chr(0x2400 + ord(c)) if ord(c) < 32 and c != "\n" else c for c in text.expandtabs(4)
+        f"\\x{ord(c):02x}" if unicodedata.category(c) == "Cc" and c != "\n" else c
+        for c in text.expandtabs(4)
     )
 
 

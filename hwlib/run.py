@@ -11,6 +11,7 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
+from traitlets.config import Config
 
 from hwlib import data, seeding, vgg
 from hwlib.parameters import NOTEBOOK, QUESTIONS, ROOT, Parameters
@@ -66,7 +67,10 @@ def select(notebook: NotebookNode, questions: Iterable[str]) -> NotebookNode:
 
 def describe_failure(error: PapermillExecutionError, notebook: NotebookNode) -> str:
     """Question, cell and reason, and the line that was being run."""
-    tags = notebook.cells[min(error.cell_index, len(notebook.cells) - 1)].metadata.get("tags", [])
+    failed = [
+        c for c in notebook.cells if any(o.output_type == "error" for o in c.get("outputs", []))
+    ]
+    tags = [tag for cell in failed for tag in cell.metadata.get("tags", [])]
     question = next((f" of question {tag[1]}" for tag in tags if tag in QUESTIONS), "")
     source = "\n".join(f"    {line}" for line in error.source.strip().splitlines())
     return (
@@ -110,6 +114,7 @@ def execute(parameters: Parameters, questions: tuple[str, ...], target: Path) ->
             kernel_name="python3",
             progress_bar=live,
             stderr_file=LastLine() if live else None,
+            config=Config({"KernelManager": {"transport": "ipc" if os.name == "posix" else "tcp"}}),
         )
     except PapermillExecutionError as error:
         failed = nbformat.read(target, as_version=4)

@@ -50,6 +50,6 @@ def group_by_file(objects: tuple[Any, ...]) -> dict[str, list[Any]]:
     """The objects by the file that defines them, ``hwlib/mlp.py`` and the like, in the given order."""
     groups: dict[str, list[Any]] = {}
     for item in objects:
-        path = Path(inspect.getsourcefile(item) or "unknown")
+        path = Path(inspect.getsourcefile(inspect.unwrap(item)) or "unknown")
         groups.setdefault(f"{path.parent.name}/{path.name}", []).append(item)
     return groups

@@ -101,11 +101,12 @@ def learning_rates(histories: dict[float, History]) -> Figure:
                 values = history[f"{split}_{quantity}"]
                 place.plot(range(1, len(values) + 1), values, marker=".", label=f"lr = {lr:g}")
             label_epochs(place, quantity, f"{SPLIT_NAMES[split]} {quantity}")
-            place.legend()
         right.sharey(left)
         left.autoscale()
         if quantity == "loss":
             left.set_yscale("log")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     return finish(figure)
 
 

@@ -40,6 +40,31 @@ local function maths(element)
   return pandoc.RawInline('typst', (mend(pandoc.write(alone, 'typst'):gsub('%s+$', ''))))
 end
 
+-- Columns of numbers are aligned right, columns of words left, headings with their column.
+local function is_number(cell)
+  local text = pandoc.utils.stringify(cell.contents)
+  return text == '' or text:find('%d') and not text:gsub('e[+-]', ''):find('%a')
+end
+
+local function align_columns(grid)
+  for column, specification in ipairs(grid.colspecs) do
+    local numbers = column > 1
+    for _, body in ipairs(grid.bodies) do
+      for _, row in ipairs(body.body) do
+        local cell = row.cells[column]
+        numbers = numbers and (not cell or is_number(cell))
+        if cell then cell.alignment = 'AlignDefault' end
+      end
+    end
+    local alignment = numbers and 'AlignRight' or 'AlignLeft'
+    if specification[1] == 'AlignDefault' then grid.colspecs[column] = { alignment, nil } end
+  end
+  for _, row in ipairs(grid.head.rows) do
+    for _, cell in ipairs(row.cells) do cell.alignment = 'AlignDefault' end
+  end
+  return grid
+end
+
 local function convert(piece)
   local pictures = {}
   local function show_picture(image)
@@ -64,7 +89,7 @@ local function convert(piece)
     end,
     Div = function(div) return div.content end,
     Figure = function(figure) return figure.content end,
-  }):walk({ Image = show_picture, Math = maths })
+  }):walk({ Image = show_picture, Math = maths, Table = align_columns })
   return { markup = pandoc.write(document, 'typst'), pictures = pictures }
 end
 

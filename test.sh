@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Run the whole test suite: ./test.sh [PYTEST ARGUMENT]... With HW1_DATA=DIR also what needs real data.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+set_python "[test]" pytest ruff
+cd "$root"
+"$python" -m ruff check .
+"$python" -m ruff format --check .
+exec "$python" -m pytest "$@"

@@ -1,0 +1,34 @@
+"""What several tests share: real data where there is any, and one export that many of them look at."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    if not os.environ.get("HW1_DATA"):
+        pytest.skip("HW1_DATA is not set: no real data here")
+    return Path(os.environ["HW1_DATA"])
+
+
+def run_hwlib(*arguments: object, cwd: Path = ROOT, **options) -> subprocess.CompletedProcess:
+    """``python -m hwlib`` with these arguments, as a user calls it."""
+    command = [sys.executable, "-m", "hwlib", *map(str, arguments)]
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    env = os.environ | {"PYTHONPATH": path}
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, **options)
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory) -> Path:
+    """The folder of a short demo export."""
+    out = tmp_path_factory.mktemp("export") / "demo"
+    done = run_hwlib("export", "demo", "-p", "cnn_epochs", 2, "-p", "mlp_epochs", 2, "--out", out)
+    assert done.returncode == 0, done.stderr
+    return out

@@ -1,0 +1,146 @@
+"""The big-cats network: its file, its training, its scores."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from hwlib import augment, cnn, evaluation, training
+from hwlib.data import ImageSet
+
+CLASS_FILE = Path(cnn.__file__)
+
+
+def toy_set(count: int, seed: int) -> ImageSet:
+    """Pictures whose class is the brightness of their left half."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % 2
+    images = torch.randint(0, 60, (count, 3, 8, 8), generator=generator, dtype=torch.uint8)
+    images[labels == 1] += 150
+    return ImageSet(images, labels, [], ["dark", "bright"])
+
+
+def small_network() -> nn.Module:
+    layers = [nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2)]
+    return nn.Sequential(*layers)
+
+
+RECIPE = training.Recipe(epochs=4, batch_size=8)
+
+
+def test_class_file_stands_alone(tmp_path):
+    imports = [
+        n for n in ast.walk(ast.parse(CLASS_FILE.read_text())) if isinstance(n, ast.ImportFrom)
+    ]
+    assert {node.module.split(".")[0] for node in imports} == {"torch"}
+    copy = tmp_path / "HW1_ID1_ID2.py"
+    copy.write_text(CLASS_FILE.read_text())
+    done = subprocess.run(
+        [sys.executable, "-I", copy], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.stdout == "98,606 parameters; output (2, 10)\n", done.stderr
+
+
+def test_any_picture_size_will_do_and_mirroring_changes_nothing():
+    network = cnn.BigCatsNet().eval()
+    pictures = torch.rand(2, 3, cnn.IMAGE_SIZE, cnn.IMAGE_SIZE)
+    with torch.no_grad():
+        assert network(torch.rand(1, 3, 224, 200)).shape == (1, 10)
+        torch.testing.assert_close(network(pictures), network(pictures.flip(-1)))
+
+
+def test_parameter_table_adds_up():
+    network = cnn.BigCatsNet()
+    table = evaluation.parameter_table(network, torch.zeros(1, 3, 96, 96))
+    rows = [int(value.replace(",", "")) for value in table["parameters"]]
+    assert sum(rows[:-1]) == rows[-1] == cnn.count_parameters(network)
+
+
+def test_training_learns_and_keeps_the_best_epoch():
+    result = training.train_classifier(small_network, toy_set(64, 0), toy_set(20, 1), RECIPE)
+    accuracy = result.history["validation_accuracy"]
+    assert accuracy[result.best_epoch - 1] == max(accuracy) == 1
+    network = small_network()
+    network.load_state_dict(result.state_dict)
+    assert evaluation.score(network, toy_set(20, 1)).correct == 20
+
+
+class StopError(Exception):
+    pass
+
+
+def test_an_interrupted_training_ends_like_an_undisturbed_one(tmp_path, monkeypatch):
+    train, valid = toy_set(64, 0), toy_set(20, 1)
+    undisturbed = training.train_classifier(small_network, train, valid, RECIPE)
+    original, finished = training.save_checkpoint, []
+
+    def save_and_stop(*arguments):
+        original(*arguments)
+        finished.append(1)
+        if len(finished) == 2:
+            raise StopError
+
+    monkeypatch.setattr(training, "save_checkpoint", save_and_stop)
+    checkpoint = tmp_path / "checkpoint.pt"
+    with pytest.raises(StopError):
+        training.train_classifier(small_network, train, valid, RECIPE, checkpoint=checkpoint)
+    resumed = training.train_classifier(small_network, train, valid, RECIPE, checkpoint=checkpoint)
+    assert len(finished) == 4  # two epochs before the stop, two after it
+    assert resumed.history == undisturbed.history
+    for name, value in undisturbed.state_dict.items():
+        assert torch.equal(resumed.state_dict[name], value)
+
+
+def test_a_checkpoint_of_another_training_is_not_continued(tmp_path):
+    train, valid = toy_set(64, 0), toy_set(20, 1)
+    checkpoint = tmp_path / "checkpoint.pt"
+    training.train_classifier(small_network, train, valid, RECIPE, seed=1, checkpoint=checkpoint)
+    fresh = training.train_classifier(small_network, train, valid, RECIPE, seed=2)
+    after = training.train_classifier(
+        small_network, train, valid, RECIPE, seed=2, checkpoint=checkpoint
+    )
+    assert after.history == fresh.history
+
+
+def test_augmentation_changes_pictures_and_stays_in_range():
+    pictures = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8)
+    changed = augment.augment(pictures)
+    assert changed.shape == pictures.shape and changed.dtype == torch.float32
+    assert changed.min() >= 0 and changed.max() <= 1
+    assert (changed - pictures / 255).abs().mean() > 0.01
+
+
+def test_no_augmentation_is_the_identity_or_the_mirror():
+    torch.manual_seed(0)
+    pictures = torch.rand(16, 3, 9, 9)
+    moved = augment.affine(pictures, rotation=0, zoom=0, shift=0)
+    same = [torch.allclose(m, p, atol=1e-5) for m, p in zip(moved, pictures, strict=True)]
+    mirrored = [
+        torch.allclose(m, p.flip(-1), atol=1e-5) for m, p in zip(moved, pictures, strict=True)
+    ]
+    assert all(s != m for s, m in zip(same, mirrored, strict=True)) and any(same) and any(mirrored)
+
+
+@pytest.mark.parametrize(
+    ("correct", "total", "low", "high"),
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)  # R. G. Newcombe, Statistics in Medicine 17 (1998), table I, method 3
+def test_wilson_interval_as_published(correct, total, low, high):
+    assert evaluation.wilson_interval(correct, total) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_confusion_matrix_and_mistakes():
+    probabilities = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.05, 0.95]])
+    labels = torch.tensor([0, 1, 0, 0])
+    score = evaluation.Score(probabilities, labels, 2, 4, (0, 1))
+    assert evaluation.confusion_matrix(score).tolist() == [[1, 2], [0, 1]]
+    assert evaluation.mistakes(score) == [3, 2]

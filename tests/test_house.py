@@ -1,0 +1,108 @@
+"""The house rules that a program can check: the notebook's form, and the way of the imports."""
+
+import ast
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from hwlib.parameters import NOTEBOOK, QUESTIONS
+
+HWLIB = Path(__file__).resolve().parents[1] / "hwlib"
+MODULES = sorted(HWLIB.rglob("*.py"))
+REPORT_ROOMS = {
+    "parameters",
+    "run",
+    "document",
+    "pdf",
+    "proof",
+    "bundle",
+    "verify",
+    "rescore",
+    "export",
+}
+
+
+def imports(path: Path) -> set[str]:
+    """The rooms of hwlib that a module imports."""
+    nodes = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom)]
+    rooms = {n.module.split(".")[1] for n in nodes if (n.module or "").startswith("hwlib.")}
+    return rooms | {alias.name for n in nodes if n.module == "hwlib" for alias in n.names}
+
+
+@pytest.fixture(scope="module")
+def cells() -> list:
+    return nbformat.read(NOTEBOOK, as_version=4).cells
+
+
+def test_homework_and_service_rooms_never_import_report_rooms():
+    seen = 0
+    for path in MODULES:
+        if path.stem not in REPORT_ROOMS | {"__main__"}:
+            seen += 1
+            assert not imports(path) & REPORT_ROOMS, path
+    assert seen > 15
+
+
+def test_every_function_fits_on_a_screen():
+    lengths = {
+        f"{path.name}:{node.name}": node.end_lineno - node.lineno + 1
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert max(lengths.values()) <= 60, max(lengths, key=lengths.get)
+
+
+def test_notebook_is_committed_without_outputs(cells):
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    assert len(code) > 50
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+
+
+def test_notebook_cells_are_calls(cells):
+    for cell in (cell for cell in cells if cell.cell_type == "code"):
+        kinds = (ast.For, ast.While, ast.ClassDef, ast.FunctionDef, ast.With, ast.Try, ast.If)
+        nodes = list(ast.walk(ast.parse(cell.source)))
+        assert not any(isinstance(node, kinds) for node in nodes), cell.source
+        assert "plt." not in cell.source
+
+
+def test_every_question_and_part_has_its_heading(cells):
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    headings = [line.lstrip("# ") for line in text.splitlines() if line.startswith("##")]
+    for start in (
+        *("Question 1", "1.1", "1.2", "1.3", "1.4", "Question 2", "2.I ", "2.II ", "Question 3"),
+        *("3.I ", "3.II ", "3.II.a", "3.II.b", "Question 4", "4.I ", "4.I.1", "4.I.2", "4.I.3"),
+        *("4.II ", "4.II.1", "4.II.2", "4.II.3", "4.II.4", "4.II.5", "4.II.6"),
+    ):
+        assert any(heading.startswith(start) for heading in headings), start
+
+
+def test_cells_carry_their_question_s_tag(cells):
+    question = ""
+    for cell in cells:
+        if cell.source.startswith("## Question"):
+            question = "q" + cell.source.split()[2].rstrip(".")
+        elif cell.source.startswith("## "):
+            question = ""
+        tags = set(cell.metadata.get("tags", [])) & set(QUESTIONS)
+        assert tags == ({question} if question else set()), cell.source[:60]
+
+
+def test_questions_run_without_each_other(cells):
+    """Names that a question's cells use are bound by its own cells or those outside all questions."""
+    for question in QUESTIONS:
+        bound, used = set(dir(__builtins__)) | set(__builtins__), set()
+        for cell in (cell for cell in cells if cell.cell_type == "code"):
+            tags = set(cell.metadata.get("tags", [])) & set(QUESTIONS)
+            if tags and question not in tags:
+                continue
+            for node in ast.walk(ast.parse(cell.source)):
+                if isinstance(node, ast.Name):
+                    (used if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+                elif isinstance(node, ast.alias):
+                    bound.add((node.asname or node.name).split(".")[0])
+                elif isinstance(node, ast.arg):
+                    bound.add(node.arg)
+        assert used <= bound, (question, used - bound)

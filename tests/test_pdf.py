@@ -1,0 +1,264 @@
+"""The PDF of hard notebooks, opened and read back."""
+
+import base64
+import io
+import json
+import os
+import subprocess
+import sys
+
+import nbformat
+import pypdfium2
+import pytest
+from conftest import ROOT
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+from hwlib import document, proof
+from hwlib.pdf import PdfError, TypstPDFExporter, notebook_hash
+
+
+def convert(*cells, **metadata) -> bytes:
+    notebook = new_notebook(cells=list(cells), metadata=metadata)
+    return TypstPDFExporter().from_notebook_node(notebook)[0]
+
+
+def text_of(pdf: bytes) -> str:
+    return "\n".join(page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(pdf))
+
+
+def squeezed(pdf: bytes) -> str:
+    return proof.squeeze(text_of(pdf))
+
+
+def ink(pdf: bytes, page: int = 0) -> float:
+    """Share of the page's pixels that are not white."""
+    image = pypdfium2.PdfDocument(pdf)[page].render(scale=1).to_pil().convert("L")
+    return 1 - image.histogram()[255] / (image.width * image.height)
+
+
+def png(width: int, height: int, colour: str = "red") -> str:
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), colour).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def code(source: str, *outputs, count: int = 1):
+    return new_code_cell(source, outputs=list(outputs), execution_count=count)
+
+
+def stream(text: str, name: str = "stdout"):
+    return new_output("stream", name=name, text=text)
+
+
+def result(**data):
+    return new_output("display_data", data={k.replace("__", "/"): v for k, v in data.items()})
+
+
+def test_long_lines_are_folded_and_nothing_is_lost():
+    unbroken, spaced = "x" * 500, "value = " + " + ".join(f"term_{n}" for n in range(90))
+    pdf = convert(code(f"{unbroken}\n{spaced}\n\tif tab:\n        pass", stream("y" * 700)))
+    text = squeezed(pdf).replace("↪", "")
+    for line in (unbroken, spaced.replace(" ", "")):
+        assert line[:100] in text
+    assert text.count("x") >= 500 and text.count("y") >= 700
+    assert text_of(pdf).count("↪") >= 4 + 7 + 6
+
+
+def test_folding_loses_no_character_and_counts_wide_ones_twice():
+    line = [("plain", "abc" * 50), ("string", "漢字" * 60)]
+    pieces = list(document.fold(line))
+    assert "".join(t for piece in pieces for _, t in piece) == "abc" * 50 + "漢字" * 60
+    widths = [sum(document.width_of(c) for _, t in piece for c in t) for piece in pieces]
+    assert max(widths) <= document.COLUMNS and widths[0] == document.COLUMNS
+
+
+def test_every_output_kind_is_printed():
+    table = "<table><thead><tr><th></th><th>loss</th></tr></thead><tbody><tr><th>r</th><td>0.25</td></tr></tbody></table>"
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="90"><rect width="90" height="90"/></svg>'
+    pdf = convert(
+        code("1", result(text__html=table, text__plain="unwanted plain table")),
+        code("2", result(**{"image__svg+xml": svg}), count=2),
+        code("3", result(image__png=png(40, 30)), count=3),
+        code("4", result(text__markdown="some **bold** words"), count=4),
+        code(
+            "5",
+            new_output("error", ename="E", evalue="v", traceback=["\x1b[31mKeyError\x1b[0m: lost"]),
+        ),
+        code("6", result(**{"text__x-python": "def shown(): pass", "text__plain": "no"}), count=6),
+        code(
+            "7",
+            result(**{"application__vnd.jupyter.widget-view+json": {}, "text__plain": "IntSlider"}),
+        ),
+    )
+    text = text_of(pdf)
+    for wanted in (
+        "0.25",
+        "loss",
+        "Figure 1",
+        "Figure 2",
+        "some bold words",
+        "KeyError: lost",
+        "def shown",
+    ):
+        assert wanted in text
+    assert "unwanted" not in text and "IntSlider" not in text and "\x1b" not in text
+    assert ink(pdf) > 0.02
+
+
+def test_progress_bars_leave_no_debris():
+    bar = "".join(
+        f"\rtraining: {n}%|{'█' * (n // 10)}| {n}/100 [00:01<00:00, 9.1it/s]" for n in range(101)
+    )
+    nested = "outer\ninner 1\x1b[A\rOUTER\n\rinner 2\n"
+    pdf = convert(
+        code("train()", stream(bar, "stderr"), stream("\ndone\n", "stderr"), stream(nested))
+    )
+    text = text_of(pdf)
+    assert "done" in text and "OUTER" in text and "inner 2" in text
+    assert "█" not in text and "training" not in text and "inner 1" not in text
+
+
+def test_very_long_outputs_keep_beginning_and_end():
+    pdf = convert(code("loop()", stream("\n".join(f"line {n} of many" for n in range(10_000)))))
+    text = text_of(pdf)
+    assert "line 0 of" in text and "line 9999 of" in text and "line 5000 of" not in text
+    assert "9,800 more lines" in text
+    assert len(pypdfium2.PdfDocument(pdf)) < 8
+
+
+def test_mathematics_of_every_kind_is_set():
+    source = (
+        "Inline $\\hat y_i = |x|$ and\n\\begin{align}\na &= b \\\\\n\n c &= d\n\\end{align}\n"
+        "$$\\odot \\otimes \\ominus \\cap \\bigcap \\begin{vmatrix} 1 & 2 \\end{vmatrix}$$\n"
+        "and $W = \\begin{pmatrix} 1 \\\\ 2 \\end{pmatrix}$, `\\begin{align}` is code"
+    )
+    text = text_of(convert(new_markdown_cell(source)))
+    assert "⊙" in text and "⊗" in text and "∩" in text
+    assert "is code" in text and "\\begin{align}" in text and text.count("\\begin") == 1
+
+
+def test_text_cannot_become_markup():
+    source = '#read("/etc/hostname") @ref <x> $5 and 6$ \\ * _ ` [x](#nowhere)\n\n```{=typst}\n#panic("no")\n```'
+    pdf = convert(new_markdown_cell(source), code('#set page("a0")', stream('#panic("x")')))
+    text = squeezed(pdf)
+    assert '#read("/etc/hostname")@ref' in text
+    assert '#panic("no")' in text and '#setpage("a0")' in text
+
+
+def test_markup_that_cannot_be_set_is_shown_as_written(monkeypatch):
+    from hwlib import pdf as room
+
+    original = room.to_typst
+
+    def spoil(pieces):
+        converted, warnings = original(pieces)
+        converted[0]["markup"] = "$ unknown.symbol $"
+        return converted, warnings
+
+    monkeypatch.setattr(room, "to_typst", spoil)
+    text = text_of(convert(new_markdown_cell("first *text*"), new_markdown_cell("second *text*")))
+    assert "first *text*" in text and "second text" in text
+
+
+def test_pictures_are_found_or_named():
+    cell = new_markdown_cell("![a](attachment:a.png) and ![b](missing.png) <b>bold</b>")
+    cell["attachments"] = {"a.png": {"image/png": png(120, 80)}}
+    other = new_markdown_cell("![a](attachment:a.png)")
+    other["attachments"] = {"a.png": {"image/png": png(120, 80, "blue")}}
+    inline = new_markdown_cell(f'<img src="data:image/png;base64,{png(60, 60, "green")}">')
+    pdf = convert(cell, other, inline)
+    text = text_of(pdf)
+    assert "missing.png" in text and "bold" in text and "<b>" not in text
+    image = pypdfium2.PdfDocument(pdf)[0].render(scale=1).to_pil().convert("RGB")
+    colours = {colour for _, colour in image.getcolors(100_000)}
+    assert {(255, 0, 0), (0, 0, 255), (0, 128, 0)} <= colours
+
+
+def test_tags_hide_what_they_say():
+    hidden = code("secret_source", stream("shown output"))
+    hidden.metadata["tags"] = ["remove-input"]
+    gone = code("gone_source", stream("gone output"))
+    gone.metadata["tags"] = ["remove-cell"]
+    text = text_of(convert(hidden, gone))
+    assert "shown output" in text and "secret" not in text and "gone" not in text
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [],
+        [code("")],
+        [new_markdown_cell("")],
+        [nbformat.v4.new_raw_cell("raw words")],
+        [code("\x00\x07é")],
+    ],
+)
+def test_odd_notebooks_make_a_page(cells):
+    assert len(pypdfium2.PdfDocument(convert(*cells))) == 1
+
+
+def test_the_same_notebook_gives_the_same_bytes_and_carries_its_hash():
+    cells = [new_markdown_cell("# Title\n\ntext", id="a"), new_code_cell("x = 1", id="b")]
+    notebook = new_notebook(cells=cells)
+    first, again = (TypstPDFExporter().from_notebook_node(notebook)[0] for _ in range(2))
+    assert first == again
+    assert f"sha256:{notebook_hash(notebook)}" in proof.read_keywords(first)
+    assert pypdfium2.PdfDocument(first).get_metadata_dict()["Title"] == "Title"
+
+
+def test_a_line_or_figure_that_is_missing_is_noticed():
+    notebook = new_notebook(cells=[code("kept = 1"), code("second = 2", count=2)])
+    pdf, _ = TypstPDFExporter().from_notebook_node(notebook)
+    notebook.cells[1].source = "second = 2\nlost = 3"
+    content = document.describe(notebook, "n", "")
+    assert "cell 2" in proof.find_missing(pdf, content) and "lost=3" in proof.find_missing(
+        pdf, content
+    )
+    notebook.cells[1].source = "second = 2"
+    notebook.cells[1].outputs = [result(image__png=png(4, 4))]
+    content = document.describe(notebook, "n", "")
+    content["blocks"][-1]["number"] = 1
+    assert "figure 1" in proof.find_missing(pdf, content)
+
+
+def test_an_incomplete_pdf_fails_the_export(monkeypatch):
+    notebook = new_notebook(cells=[code("complete = 1")])
+    good, _ = TypstPDFExporter().from_notebook_node(notebook)
+    monkeypatch.setattr("hwlib.pdf.compile_document", lambda content, folder: good)
+    notebook.cells[0].source += "\nextra = 2"
+    with pytest.raises(PdfError, match="cell 1"):
+        TypstPDFExporter().from_notebook_node(notebook)
+
+
+def test_nbconvert_knows_the_exporter(tmp_path):
+    (tmp_path / "any.ipynb").write_text(
+        json.dumps(new_notebook(cells=[new_markdown_cell("plain words")]))
+    )
+    command = [sys.executable, "-m", "nbconvert", "--to", "hwlib.pdf.TypstPDFExporter", "any.ipynb"]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "plain words" in text_of((tmp_path / "any.pdf").read_bytes())
+
+
+def test_the_homework_s_pdf_holds_every_question(exported):
+    pdf = (exported / "HW1_ID1_ID2.pdf").read_bytes()
+    opened = pypdfium2.PdfDocument(pdf)
+    first = opened[0].get_textpage().get_text_range()
+    assert "Demonstration on sample data, not a submission" in first and "ID1" in first
+    bookmarks = [item.get_title() for item in opened.get_toc()]
+    assert [b[:10] for b in bookmarks if b.startswith("Question")] == [
+        f"Question {n}" for n in (1, 2, 3, 4)
+    ]
+    text = text_of(pdf)
+    assert "Traceback" not in text and "it/s]" not in text and "█" not in text
+    for source in (
+        "class FullyConnectedNetwork",
+        "def d_softmax",
+        "class BigCatsNet",
+        "def preprocess",
+    ):
+        assert source in text
+    assert all(ink(pdf, page) > 0.005 for page in range(len(opened)))
+    assert text.count("Figure ") >= 15
