@@ -29,8 +29,8 @@ def tanh(x: Tensor) -> Tensor:
     """Hyperbolic tangent, any shape.
 
     The usual (exp(x) - exp(-x)) / (exp(x) + exp(-x)) is infinity over infinity from |x| = 89 on in
-    float32, and loses all digits near 0. With u = exp(2x) - 1 it is u / (u + 2), which does neither;
-    beyond |x| = 20 it is 1 to the last digit, in float64 too, so larger x need not be told apart.
+    float32, and loses all digits near 0. With u = exp(2x) - 1 it is u / (u + 2), which does
+    neither. Beyond |x| = 20 it is 1 to the last digit, in float64 too: larger x are all the same.
     """
     u = torch.expm1(2 * x.clamp(-20, 20))
     return u / (u + 2)

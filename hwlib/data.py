@@ -75,8 +75,9 @@ def real_mnist(data_dir: Path) -> Mnist:
         train, test = (MNIST(data_dir, train=flag, download=True) for flag in (True, False))
     except (OSError, RuntimeError) as error:
         raise DataError(
-            f"MNIST is not in {data_dir / 'MNIST' / 'raw'} and could not be downloaded ({error}). Put the four unpacked "
-            "files of MNIST there, or set data_dir to the folder that holds MNIST/raw, or data_source to 'sample'."
+            f"MNIST is not in {data_dir / 'MNIST' / 'raw'} and could not be downloaded ({error}). "
+            "Put the four unpacked files of MNIST there, or set data_dir to the folder that holds "
+            "MNIST/raw, or data_source to 'sample'."
         ) from error
     return Mnist(train.data, train.targets, test.data, test.targets)
 
@@ -138,8 +139,8 @@ def locate(name: str, data_dir: str | Path, source: str) -> Path:
     folder = (sample_folder(Path(data_dir)) if source == "sample" else Path(data_dir)) / name
     if not folder.is_dir():
         raise DataError(
-            f"There is no folder {folder}. Put the data there (data/README.md says how), set data_dir to the folder "
-            f"that holds {name}/, or set data_source to 'sample'."
+            f"There is no folder {folder}. Put the data there (data/README.md says how), set "
+            f"data_dir to the folder that holds {name}/, or set data_source to 'sample'."
         )
     return folder
 

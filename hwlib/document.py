@@ -26,6 +26,7 @@ COLUMNS = 100  # what fits beside the line numbers at the template's type size
 MARKDOWN = "gfm+tex_math_dollars+attributes-yaml_metadata_block"
 HEAD_LINES, TAIL_LINES = 150, 50  # of an output that is longer than both together
 STAYS_WITH_OUTPUT = 15  # lines of code that are not parted from their output by a page's end
+SHORT_TABLE = 25  # rows that are kept on one page
 FIGURES = ("image/svg+xml", "image/png", "image/jpeg", "image/gif")
 STYLES = [
     (Comment, "comment"),
@@ -118,7 +119,7 @@ def text_lines(text: str) -> list[dict[str, Any]]:
 
 
 def on_screen(text: str) -> str:
-    """What a terminal would show: carriage returns, backspaces and cursor-up carried out; no colours.
+    """What a terminal would show: carriage returns, backspaces and cursor-up done; no colours.
 
     Finished progress bars are left out: they say nothing on paper.
     """
@@ -142,7 +143,7 @@ def on_screen(text: str) -> str:
 
 
 def mathjax(source: str) -> str:
-    r"""Markdown with bare ``\begin{align}`` and the like put between ``$$``, as Jupyter shows them."""
+    r"""Markdown with bare ``\begin{align}`` and the like put between ``$$``, as in Jupyter."""
 
     def wrap(match: re.Match[str]) -> str:
         maths = match.group("maths")
@@ -167,6 +168,12 @@ def as_plain_text(block: Block) -> Block:
     return {"kind": "text", "cell": block["cell"], "lines": text_lines(block["text"])}
 
 
+def output_block(text_format: str, text: str) -> Block:
+    """A table or text among the outputs; a short one is kept on one page."""
+    rows = max(text.count("<tr"), text.count("\n\n"))
+    return {"kind": "output", "format": text_format, "text": text, "short": rows <= SHORT_TABLE}
+
+
 def data_block(data: dict[str, Any], caption: str) -> Block | None:
     """The best printable form of a display or a result; None where there is none to print."""
     if "application/vnd.jupyter.widget-view+json" in data:
@@ -179,11 +186,10 @@ def data_block(data: dict[str, Any], caption: str) -> Block | None:
             raw = content.encode() if mime.endswith("xml") else base64.b64decode(content)
             return {"kind": "figure", "mime": mime, "content": raw, "caption": caption}
     if "<table" in data.get("text/html", ""):
-        return {"kind": "output", "format": "html", "text": data["text/html"]}
-    if "text/latex" in data:
-        return {"kind": "output", "format": MARKDOWN, "text": mathjax(data["text/latex"])}
-    if "text/markdown" in data:
-        return {"kind": "output", "format": MARKDOWN, "text": mathjax(data["text/markdown"])}
+        return output_block("html", data["text/html"])
+    for mime in ("text/latex", "text/markdown"):
+        if mime in data:
+            return output_block(MARKDOWN, mathjax(data[mime]))
     if data.get("text/plain", "").strip():
         return {"kind": "text", "lines": text_lines(strip_ansi(data["text/plain"]))}
     return None

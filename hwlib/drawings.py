@@ -163,7 +163,7 @@ def draw_cats(species: str, count: int, size: int, generator: torch.Generator) -
 
 
 def draw_bird(variant: int, size: int, generator: torch.Generator) -> Tensor:
-    """A bird in profile, uint8 (1, 3, size, size); even variants are green, odd ones red and blue."""
+    """A bird in profile, uint8 (1, 3, size, size); even variants green, odd ones red and blue."""
     body, wing, throat = [
         ((0.25, 0.55, 0.35), (0.15, 0.35, 0.30), (0.75, 0.15, 0.30)),
         ((0.80, 0.20, 0.15), (0.15, 0.35, 0.75), (0.95, 0.75, 0.20)),

@@ -110,4 +110,5 @@ def colour_baseline(train: ImageSet, valid: ImageSet) -> str:
         [train_colours[train.labels == k].mean(0) for k in range(len(train.class_names))]
     )
     accuracy = (torch.cdist(valid_colours, centres).argmin(1) == valid.labels).float().mean().item()
-    return f"mean colour alone: {accuracy:.0%} of the validation images; chance: {1 / len(centres):.0%}"
+    chance = 1 / len(centres)
+    return f"mean colour alone: {accuracy:.0%} of the validation images; chance: {chance:.0%}"

@@ -33,7 +33,7 @@ def finite_differences(function: Function, x: Tensor, step: float = 1e-5) -> Ten
 
 
 def witnesses(function: Function, x: Tensor) -> dict[str, Tensor]:
-    """The Jacobian as autograd and as finite differences see it, each (*output shape, *shape of x)."""
+    """The Jacobian, (*output shape, *shape of x), by autograd and by finite differences."""
     return {
         "autograd": torch.autograd.functional.jacobian(function, x),
         "finite differences": finite_differences(function, x),

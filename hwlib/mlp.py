@@ -134,7 +134,7 @@ def prepare(
     device: torch.device | str = "cpu",
     num_classes: int = 10,
 ) -> Digits:
-    """Images uint8 (N, 28, 28) and labels (N,) as network input on ``device``, in the same order."""
+    """Images uint8 (N, 28, 28) and labels (N,) as network input on ``device``, in this order."""
     return Digits(
         train_images.to(device).flatten(1) / 255,
         one_hot(train_labels.to(device), num_classes),
@@ -216,5 +216,5 @@ def train_each_rate(
 
 
 def save_network(network: FullyConnectedNetwork, path: Path) -> None:
-    """Write weights and biases as the hand-in's Q3 pickle: ``{"W1", "W2", "b1", "b2"}`` on the CPU."""
+    """Write the hand-in's Q3 pickle: ``{"W1", "W2", "b1", "b2"}``, on the CPU."""
     torch.save({name: parameter.cpu() for name, parameter in network.state_dict().items()}, path)

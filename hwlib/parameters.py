@@ -25,7 +25,7 @@ class ParameterError(ValueError):
 
 
 def check_id(value: str) -> str:
-    """An ID is nine digits; ``ID1`` and ``ID2`` hold the place until the students put in their own."""
+    """An ID is nine digits; ``ID1`` and ``ID2`` hold the students' places until then."""
     if value not in ("ID1", "ID2") and not (
         len(value) == 9 and value.isascii() and value.isdigit()
     ):
@@ -54,7 +54,7 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 class Parameters(BaseModel):
-    """Every parameter of the notebook with its default, as in the notebook's own parameters cell."""
+    """Every parameter of the notebook with its default, as in the notebook's own cell."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -82,7 +82,7 @@ class Parameters(BaseModel):
         return self
 
     def changed(self) -> dict[str, Any]:
-        """The parameters that differ from the notebook's defaults: all that a run has to be told."""
+        """What differs from the notebook's defaults: all that a run has to be told."""
         return self.model_dump(exclude_defaults=True)
 
 

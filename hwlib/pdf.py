@@ -1,4 +1,4 @@
-"""A notebook as a PDF, with pip-installed parts alone: pandoc reads the Markdown, Typst sets the page.
+"""A notebook as a PDF, with pip-installed parts alone: pandoc reads the text, Typst sets the page.
 
 ``jupyter nbconvert --to typstpdf NOTEBOOK`` works for any notebook. The template in
 ``templates/`` reads the cells as data. After the build the PDF is read back, and an export that
@@ -106,7 +106,7 @@ def save_pictures(blocks: list[Block], folder: Path, target: Path) -> dict[str, 
 
 
 def save_figures(blocks: list[Block], target: Path) -> None:
-    """Write the figures among the outputs into ``target`` and put their file names into the blocks."""
+    """Write the outputs' figures into ``target`` and put their file names into the blocks."""
     for number, block in enumerate(block for block in blocks if block["kind"] == "figure"):
         block["path"] = f"figure-{number + 1}.{PICTURE_TYPES[block['mime']]}"
         block["number"] = number + 1
@@ -126,7 +126,7 @@ def compile_document(content: dict[str, Any], folder: Path) -> bytes:
 
 
 def find_culprits(content: dict[str, Any], folder: Path) -> list[Block]:
-    """The blocks that cannot be compiled even on their own, with Typst's reason under ``reason``."""
+    """The blocks that cannot be compiled even alone, with Typst's reason under ``reason``."""
     culprits = []
     for block in content["blocks"]:
         try:

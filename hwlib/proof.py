@@ -1,4 +1,4 @@
-"""The proof that a PDF is complete: it is read back with a library that had no part in making it."""
+"""The proof that a PDF is complete: read back with a library that had no part in making it."""
 
 import unicodedata
 from typing import Any
@@ -34,7 +34,7 @@ def read_keywords(pdf: bytes) -> str:
 
 
 def find_missing_text(text: str, blocks: list[dict[str, Any]]) -> str:
-    """The first line of code or output that does not stand in ``text`` in its order; "" for none."""
+    """The first line of code or output that is not in ``text``, in its order; "" for none."""
     position = 0
     for block in blocks:
         for line in block.get("lines", []):

@@ -40,7 +40,7 @@ class LastLine:
 
 
 def check_inputs(parameters: Parameters, questions: Iterable[str]) -> None:
-    """Look for the device, the data and the weights that the questions need, before a kernel starts.
+    """Look for device, data and weights that the questions need, before a kernel starts.
 
     Raises:
         RunError: something is missing and cannot be downloaded.

@@ -87,7 +87,10 @@ def overfit(
     for _ in range(epochs):
         network.backward(x, y, network.forward(x))
     loss, accuracy = evaluate(network, x, y)
-    return f"{accuracy:.0%} of {samples} training digits right after {epochs} steps on them alone, loss {loss:.4f}"
+    return (
+        f"{accuracy:.0%} of {samples} training digits right after {epochs} steps on them alone, "
+        f"loss {loss:.4f}"
+    )
 
 
 def learning_rate_range(digits: Digits, seed: int, epochs: int, points: int = 16) -> pd.DataFrame:

@@ -31,14 +31,14 @@ def choose_device(device: str = "auto") -> torch.device:
     chosen = torch.device(device)
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise ValueError(
-            f"device {device!r} was asked for, but torch sees {torch.cuda.device_count()} CUDA devices here; "
-            "set device to 'auto' or 'cpu'"
+            f"device {device!r} was asked for, but torch sees {torch.cuda.device_count()} CUDA "
+            "devices here; set device to 'auto' or 'cpu'"
         )
     return chosen
 
 
 def device_name(device: torch.device) -> str:
-    """What a reader of the results wants to know: ``"cpu (2 threads)"`` or ``"cuda (NVIDIA T4)"``."""
+    """What a reader wants to know: ``"cpu (2 threads of 2 cores)"``, ``"cuda (NVIDIA T4)"``."""
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
     return f"cpu ({torch.get_num_threads()} threads of {os.cpu_count()} cores)"

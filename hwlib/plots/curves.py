@@ -74,7 +74,7 @@ def label_epochs(axes: Axes, quantity: str, title: str = "") -> None:
 
 
 def training_curves(history: History, best_epoch: int | None = None) -> Figure:
-    """Loss and accuracy of both splits of ``history`` against the epoch; ``best_epoch`` is marked."""
+    """Loss and accuracy of both splits against the epoch; ``best_epoch`` is marked."""
     figure, axes = new_figure(1, 2, 7.2, 2.8)
     for place, quantity in zip(axes, ("loss", "accuracy"), strict=True):
         for key in (key for key in history if key.endswith(quantity)):

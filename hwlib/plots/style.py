@@ -1,4 +1,4 @@
-"""The look that all figures share: readable on paper, in black and white, and by colour-blind eyes."""
+"""The look of all figures: readable on paper, in black and white, and by colour-blind eyes."""
 
 import matplotlib
 import matplotlib.pyplot as plt

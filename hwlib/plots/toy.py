@@ -90,8 +90,9 @@ def output_plane(network: ToyNetwork) -> Figure:
     figure.colorbar(image, ax=axes, label="network output")
     corners = torch.cartesian_prod(torch.arange(2), torch.arange(2)).double()
     for corner, output in zip(corners, network(corners), strict=True):
-        axes.text(*corner.tolist(), f"{output:.0f}", ha="center", va="center", fontsize=13, fontweight="bold",
-                  bbox={"facecolor": "white", "boxstyle": "circle"})  # fmt: skip
+        circle = {"facecolor": "white", "boxstyle": "circle"}
+        style = {"ha": "center", "va": "center", "fontsize": 13, "fontweight": "bold"}
+        axes.text(*corner.tolist(), f"{output:.0f}", bbox=circle, **style)
     axes.set(xlabel="$x_1$", ylabel="$x_2$", xticks=[0, 1], yticks=[0, 1])
     axes.grid(False)
     return finish(figure)

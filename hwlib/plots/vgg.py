@@ -1,4 +1,4 @@
-"""Figures of Question 4.II: pictures before and after preprocessing, filters and their responses."""
+"""Figures of Question 4.II: pictures, what preprocessing makes of them, filters, responses."""
 
 import numpy as np
 import torch
@@ -39,7 +39,7 @@ def preprocessed(loaded: list[vgg.Picture]) -> Figure:
                 (edges[1:] + edges[:-1]) / 2, counts / 1000, color=colour, linestyle=style
             )
         axes[2 * n + 1].set(xlabel="normalised value", ylabel="thousand pixels")
-        axes[2 * n + 1].legend(["red", "green", "blue"], fontsize=6)
+    figure.legend(["red", "green", "blue"], loc="outside upper center", ncols=3, fontsize=7)
     return finish(figure)
 
 
