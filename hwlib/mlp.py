@@ -6,13 +6,12 @@ Nothing here uses automatic differentiation, built-in losses, activations, layer
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from hwlib.activations import ACTIVATIONS, softmax
-from hwlib.seeding import set_seed
 
 History = dict[str, list[float]]
 
@@ -64,22 +63,28 @@ class FullyConnectedNetwork:
         return softmax(z2)
 
     def backward(self, x: Tensor, y: Tensor, y_hat: Tensor) -> None:
-        """Gradients of the batch's mean cross-entropy by the chain rule, then one SGD step.
+        """One SGD step, p - lr * d(mean cross-entropy)/dp for every parameter p.
 
         Args:
             x: the batch (B, D) that ``forward`` has just seen.
             y: one-hot labels (B, K).
             y_hat: what ``forward`` returned for it (B, K).
         """
-        gradients = self.gradients(x, y, y_hat)
-        for name, parameter in self.state_dict().items():
-            parameter.sub_(gradients[name], alpha=self.lr)
+        d_z1, d_z2 = self.errors(y, y_hat)
+        self.W2 -= self.lr * (self.h1.T @ d_z2)
+        self.b2 -= self.lr * d_z2.sum(0)
+        self.W1.addmm_(x.T, d_z1, alpha=-self.lr)  # W1 - lr * x.T @ d_z1, without a copy of W1
+        self.b1 -= self.lr * d_z1.sum(0)
+
+    def errors(self, y: Tensor, y_hat: Tensor) -> tuple[Tensor, Tensor]:
+        """d(mean cross-entropy)/d z1 (B, H) and /d z2 (B, K), by the chain rule."""
+        d_z2 = (y_hat - y) / len(y)  # Question 2.II, and the mean over the batch
+        d_h1 = d_z2 @ self.W2.T
+        return d_h1 * self.activation.derivative_from_value(self.h1), d_z2
 
     def gradients(self, x: Tensor, y: Tensor, y_hat: Tensor) -> dict[str, Tensor]:
-        """d(mean cross-entropy)/d(parameter) for every parameter, each of its parameter's shape."""
-        d_z2 = (y_hat - y) / len(x)  # Question 2.II, and the mean over the batch
-        d_h1 = d_z2 @ self.W2.T
-        d_z1 = d_h1 * self.activation.derivative_from_value(self.h1)
+        """d(mean cross-entropy)/dp for every parameter, each of its parameter's shape."""
+        d_z1, d_z2 = self.errors(y, y_hat)
         return {"W1": x.T @ d_z1, "W2": self.h1.T @ d_z2, "b1": d_z1.sum(0), "b2": d_z2.sum(0)}
 
 
@@ -98,15 +103,24 @@ def one_hot(labels: Tensor, num_classes: int, dtype: torch.dtype = torch.float32
     return torch.eye(num_classes, dtype=dtype, device=labels.device)[labels]
 
 
-def mean_loss_and_accuracy(y: Tensor, y_hat: Tensor, batch_size: int) -> tuple[float, float]:
+def mean_loss_and_accuracy(y: Tensor, y_hat: Tensor, batch_size: int) -> tuple[Tensor, Tensor]:
     """Mean over the batches of the batch-mean cross-entropy, and the fraction of samples classified
     correctly.
 
     The last batch may be smaller and still counts as one batch, as in the assignment.
+
+    Args:
+        y: one-hot labels (N, K).
+        y_hat: probabilities (..., N, K), of one network or of several.
+        batch_size: samples a batch.
+
+    Returns:
+        loss and accuracy, of shape (...) each.
     """
-    batch_means = [batch.mean() for batch in cross_entropy(y, y_hat).split(batch_size)]
-    correct = (y_hat.argmax(dim=-1) == y.argmax(dim=-1)).sum()
-    return torch.stack(batch_means).mean().item(), correct.item() / len(y)
+    losses = cross_entropy(y, y_hat).split(batch_size, dim=-1)
+    loss = torch.stack([batch.mean(-1) for batch in losses], dim=-1).mean(-1)
+    correct = (y_hat.argmax(dim=-1) == y.argmax(dim=-1)).sum(-1)
+    return loss, correct.double() / len(y)
 
 
 class Digits(NamedTuple):
@@ -143,9 +157,19 @@ def prepare(
     )
 
 
+class Network(Protocol):
+    """What can be trained here: one network, or several stacked."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Probabilities (..., B, K) of a batch x (B, D)."""
+
+    def backward(self, x: Tensor, y: Tensor, y_hat: Tensor) -> None:
+        """One SGD step on the batch that ``forward`` has just seen."""
+
+
 def train_epoch(
-    network: FullyConnectedNetwork, x: Tensor, y: Tensor, batch_size: int
-) -> tuple[float, float]:
+    network: Network, x: Tensor, y: Tensor, batch_size: int = 32
+) -> tuple[Tensor, Tensor]:
     """One pass over the samples in their given order; loss and accuracy as they were before each
     step.
     """
@@ -154,18 +178,17 @@ def train_epoch(
         y_hat = network.forward(x_batch)
         network.backward(x_batch, y_batch, y_hat)
         outputs.append(y_hat)
-    return mean_loss_and_accuracy(y, torch.cat(outputs), batch_size)
+    return mean_loss_and_accuracy(y, torch.cat(outputs, dim=-2), batch_size)
 
 
-def evaluate(
-    network: FullyConnectedNetwork, x: Tensor, y: Tensor, batch_size: int = 32
-) -> tuple[float, float]:
+def evaluate(network: Network, x: Tensor, y: Tensor, batch_size: int = 32) -> tuple[Tensor, Tensor]:
     """Loss and accuracy of the network as it stands; every sample counts."""
-    return mean_loss_and_accuracy(y, network.forward(x), batch_size)
+    y_hat = torch.cat([network.forward(part) for part in x.split(10_000)], dim=-2)
+    return mean_loss_and_accuracy(y, y_hat, batch_size)
 
 
 def train(
-    network: FullyConnectedNetwork,
+    network: Network,
     digits: Digits,
     epochs: int,
     batch_size: int = 32,
@@ -178,41 +201,16 @@ def train(
 
     Returns:
         history: ``train_loss``, ``train_accuracy``, ``test_loss``, ``test_accuracy``, one value an
-            epoch.
+            epoch (of several networks: a list of their values).
     """
-    history: History = {
-        "train_loss": [],
-        "train_accuracy": [],
-        "test_loss": [],
-        "test_accuracy": [],
-    }
+    names = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+    history: History = {name: [] for name in names}
     for _ in progress(range(epochs)):
         figures = train_epoch(network, digits.x_train, digits.y_train, batch_size)
         figures += evaluate(network, digits.x_test, digits.y_test, batch_size)
         for values, figure in zip(history.values(), figures, strict=True):
-            values.append(figure)
+            values.append(figure.tolist())
     return history
-
-
-def train_each_rate(
-    learning_rates: Iterable[float],
-    digits: Digits,
-    epochs: int,
-    seed: int,
-    progress: Callable[[str], Callable[[Iterable[int]], Iterable[int]]] = lambda description: iter,
-) -> dict[float, History]:
-    """Train the assignment's network once for each learning rate, always from the same start;
-    histories by rate.
-    """
-    histories = {}
-    for lr in learning_rates:
-        set_seed(seed)
-        network = FullyConnectedNetwork(
-            digits.x_train.shape[1], digits.y_train.shape[1], 128, "sigmoid", lr
-        )
-        network.to(digits.x_train.device)
-        histories[lr] = train(network, digits, epochs, progress=progress(f"learning rate {lr:g}"))
-    return histories
 
 
 def save_network(network: FullyConnectedNetwork, path: Path) -> None:

@@ -54,7 +54,8 @@ def score_q3(path: Path, data_dir: str, source: str) -> dict[str, Any]:
     for name, value in weights.items():
         setattr(network, name, value.float())
     digits = mlp.prepare(*data.load_mnist(data_dir, source))
-    return {"test_accuracy": mlp.evaluate(network, digits.x_test, digits.y_test)[1]}
+    _, accuracy = mlp.evaluate(network, digits.x_test, digits.y_test)
+    return {"test_accuracy": accuracy.item()}
 
 
 def import_class_file(path: Path) -> ModuleType:

@@ -1,13 +1,30 @@
 """Experiments that explain a training run before one trusts it (Question 3.II.b)."""
 
 import math
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 import pandas as pd
 import torch
 
-from hwlib.mlp import Digits, FullyConnectedNetwork, History, cross_entropy, evaluate
-from hwlib.stacked import StackedNetwork, train_stacked
+from hwlib.mlp import Digits, FullyConnectedNetwork, History, evaluate, train_epoch
+from hwlib.stacked import StackedNetwork
+
+STARTS = {"N(0, 1), as required": False, "N(0, 1) / √fan-in": True}  # name: scaled or not
+
+
+def start(
+    digits: Digits, seed: int, hidden_size: int = 128, scaled: bool = False, lr: float = 0.0
+) -> FullyConnectedNetwork:
+    """The assignment's untrained network; ``scaled``: with weights divided by √fan-in."""
+    torch.manual_seed(seed)
+    network = FullyConnectedNetwork(
+        digits.x_train.shape[1], digits.y_train.shape[1], hidden_size, "sigmoid", lr
+    )
+    if scaled:
+        network.W1 /= math.sqrt(len(network.W1))
+        network.W2 /= math.sqrt(len(network.W2))
+    return network.to(digits.x_train.device)
 
 
 def first_loss(
@@ -15,33 +32,32 @@ def first_loss(
 ) -> pd.DataFrame:
     """The untrained network's loss, measured and predicted from the spread of its logits.
 
-    With weights from N(0, 1), logit k is a sum of H terms h_j W2_jk: given h, normal with variance
-    sum_j h_j^2. The prediction draws such logits and averages their cross-entropy. ``scaled`` draws
-    W / sqrt(fan-in) instead.
+    Logit k is a sum of H terms h_j W2_jk: given h, normal with variance sum_j h_j^2 times that of
+    the weights. The prediction draws such logits and averages their cross-entropy.
     """
     rows = {}
-    for name, scaled in (("N(0, 1), as required", False), ("N(0, 1) / √fan-in", True)):
-        torch.manual_seed(seed)
-        network = FullyConnectedNetwork(
-            digits.x_train.shape[1], digits.y_train.shape[1], hidden_size, "sigmoid", 0.0
-        )
-        network.to(digits.x_train.device)
-        if scaled:
-            network.W1 /= math.sqrt(len(network.W1))
-            network.W2 /= math.sqrt(len(network.W2))
+    for name, scaled in STARTS.items():
+        network = start(digits, seed, hidden_size, scaled)
         loss, _ = evaluate(network, digits.x_train, digits.y_train)
-        spread = network.h1.square().sum(1).mean().sqrt().item() * (
-            1 / math.sqrt(hidden_size) if scaled else 1
-        )
+        h1 = network.activation.function(network.b1 + digits.x_train @ network.W1)
+        deviation = 1 / math.sqrt(hidden_size) if scaled else 1
+        spread = h1.square().sum(1).mean().sqrt().item() * deviation
         logits = spread * torch.randn(draws, digits.y_train.shape[1])
-        predicted = (logits.logsumexp(1) - logits[:, 0]).mean().item()
         rows[name] = {
             "spread of the logits": spread,
-            "predicted loss": predicted,
-            "measured loss": loss,
+            "predicted loss": (logits.logsumexp(1) - logits[:, 0]).mean().item(),
+            "measured loss": loss.item(),
         }
     table = pd.DataFrame.from_dict(rows, orient="index").round(3)
     return table.assign(**{"ln K (all classes equal)": round(math.log(digits.y_train.shape[1]), 3)})
+
+
+def largest_difference(first: History, second: History | None) -> str:
+    """How far two histories are apart; for histories that should be the same."""
+    if second is None:
+        return "not trained again"
+    pairs = [zip(first[name], second[name], strict=True) for name in first]
+    return f"largest difference: {max(abs(a - b) for pair in pairs for a, b in pair):.1e}"
 
 
 def final_figures(histories: dict[float, History]) -> pd.DataFrame:
@@ -81,9 +97,8 @@ def overfit(
     digits: Digits, seed: int, samples: int = 64, epochs: int = 200, lr: float = 0.5
 ) -> str:
     """Train on a handful of samples alone: a sound network and gradient reach every one of them."""
-    torch.manual_seed(seed)
     x, y = digits.x_train[:samples], digits.y_train[:samples]
-    network = FullyConnectedNetwork(x.shape[1], y.shape[1], 128, "sigmoid", lr).to(x.device)
+    network = start(digits, seed, lr=lr)
     for _ in range(epochs):
         network.backward(x, y, network.forward(x))
     loss, accuracy = evaluate(network, x, y)
@@ -93,20 +108,45 @@ def overfit(
     )
 
 
-def learning_rate_range(digits: Digits, seed: int, epochs: int, points: int = 16) -> pd.DataFrame:
-    """Learning rates from 1e-4 to 10, trained side by side from one start; training loss and
-    accuracy of each.
+def learning_rate_range(
+    digits: Digits,
+    seed: int,
+    epochs: int = 1,
+    points: int = 16,
+    progress: Callable[[str], Callable[[Iterable[int]], Iterable[int]]] = lambda description: iter,
+) -> dict[str, pd.DataFrame]:
+    """Learning rates from 1e-4 to 10, trained side by side; from the assignment's start and from
+    the scaled one.
 
     Returns:
-        columns ``lr``, ``train_loss``, ``train_accuracy``; ``points`` rows.
+        for each start a table with the columns ``lr``, ``train_loss``, ``train_accuracy`` and
+        ``untrained_loss``, ``points`` rows.
     """
-    torch.manual_seed(seed)
-    network = FullyConnectedNetwork(
-        digits.x_train.shape[1], digits.y_train.shape[1], 128, "sigmoid", 0.0
-    )
     rates = torch.logspace(-4, 1, points).tolist()
-    figures = train_stacked(
-        StackedNetwork(network.to(digits.x_train.device), rates), digits, epochs
-    )
-    untrained = cross_entropy(digits.y_train, network.forward(digits.x_train)).mean().item()
-    return pd.DataFrame({"lr": rates, **figures, "untrained_loss": untrained})
+    tables = {}
+    for name, scaled in STARTS.items():
+        network = start(digits, seed, scaled=scaled)
+        untrained, _ = evaluate(network, digits.x_train, digits.y_train)
+        networks = StackedNetwork(network, rates)
+        for _ in progress(name)(range(epochs)):
+            train_epoch(networks, digits.x_train, digits.y_train)
+        loss, accuracy = evaluate(networks, digits.x_train, digits.y_train)
+        columns = {"lr": rates, "train_loss": loss.tolist(), "train_accuracy": accuracy.tolist()}
+        tables[name] = pd.DataFrame(columns | {"untrained_loss": untrained.item()})
+    return tables
+
+
+def range_edges(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Per start: the untrained loss, the rate that learnt most in the epochs at hand (the stable
+    edge: beyond it steps are too long), and what it reached.
+    """
+    rows = {}
+    for name, table in tables.items():
+        best = table.loc[table["train_loss"].idxmin()]
+        rows[name] = {
+            "untrained loss": best["untrained_loss"],
+            "stable edge, lr": best["lr"],
+            "loss there": best["train_loss"],
+            "accuracy there": best["train_accuracy"],
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").round(3)

@@ -1,16 +1,19 @@
-"""Several networks trained at once as one: the same start and the same batches, a learning rate
-each (Question 3.II.b).
+"""Several networks trained at once: the same start and the same batches, a learning rate each
+(Question 3.II.b).
 
-The first layers of all R networks meet the same batch, so they are one matrix product (B, D) by (D,
-R·H). Rounding differs from that of R separate runs, which is why the homework's reported figures
-come from separate runs.
+The code is that of ``FullyConnectedNetwork`` with one more dimension in front, R networks. Each of
+their matrix products is done as it would be alone, so on a CPU the figures of R separate runs come
+out, at a fraction of the overhead.
 """
+
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 
 from hwlib.activations import softmax
-from hwlib.mlp import Digits, FullyConnectedNetwork, cross_entropy
+from hwlib.mlp import Digits, FullyConnectedNetwork, History, train
+from hwlib.seeding import set_seed
 
 
 class StackedNetwork:
@@ -24,53 +27,47 @@ class StackedNetwork:
     def __init__(self, network: FullyConnectedNetwork, learning_rates: list[float]):
         self.count = len(learning_rates)
         self.activation = network.activation
-        self.W1 = network.W1.repeat(1, self.count)  # (D, R·H)
-        self.b1 = network.b1.repeat(self.count)  # (R·H,)
+        self.W1 = network.W1.repeat(self.count, 1, 1)  # (R, D, H)
+        self.b1 = network.b1.repeat(self.count, 1, 1)  # (R, 1, H)
         self.W2 = network.W2.repeat(self.count, 1, 1)  # (R, H, K)
         self.b2 = network.b2.repeat(self.count, 1, 1)  # (R, 1, K)
-        self.lr = torch.tensor(learning_rates, device=self.W1.device, dtype=self.W1.dtype).view(
-            -1, 1, 1
-        )
+        self.lr = torch.tensor(learning_rates).to(self.W1).view(-1, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Class probabilities y_hat (R, B, K) of a batch x (B, D)."""
-        z1 = torch.addmm(self.b1, x, self.W1)
-        self.h1 = (
-            self.activation.function(z1).view(len(x), self.count, -1).transpose(0, 1)
-        )  # (R, B, H)
-        return softmax(torch.baddbmm(self.b2, self.h1, self.W2))
+        z1 = torch.baddbmm(self.b1, x.expand(self.count, -1, -1), self.W1)
+        self.h1 = self.activation.function(z1)
+        z2 = torch.baddbmm(self.b2, self.h1, self.W2)
+        return softmax(z2)
 
     def backward(self, x: Tensor, y: Tensor, y_hat: Tensor) -> None:
-        """One SGD step of each network: labels y (B, K) one-hot, y_hat (R, B, K) from ``forward``.
-
-        The learning rate multiplies the small d_z2 and so reaches every gradient.
-        """
-        d_z2 = (y_hat - y) * (self.lr / len(x))
-        d_z1 = d_z2 @ self.W2.transpose(1, 2) * self.activation.derivative_from_value(self.h1)
-        d_z1 = d_z1.transpose(0, 1).reshape(len(x), -1)  # (B, R·H)
-        self.W2.baddbmm_(self.h1.transpose(1, 2), d_z2, alpha=-1)
-        self.b2.sub_(d_z2.sum(1, keepdim=True))
-        self.W1.addmm_(x.T, d_z1, alpha=-1)
-        self.b1.sub_(d_z1.sum(0))
+        """One SGD step of each network: y (B, K) one-hot, y_hat (R, B, K) from ``forward``."""
+        d_z2 = (y_hat - y) / len(y)
+        d_h1 = d_z2 @ self.W2.mT
+        d_z1 = d_h1 * self.activation.derivative_from_value(self.h1)
+        self.W2 -= self.lr * (self.h1.mT @ d_z2)
+        self.b2 -= self.lr * d_z2.sum(1, keepdim=True)
+        self.W1.baddbmm_(x.T.expand(self.count, -1, -1), self.lr * d_z1, alpha=-1)
+        self.b1 -= self.lr * d_z1.sum(1, keepdim=True)
 
 
-def train_stacked(
-    network: StackedNetwork, digits: Digits, epochs: int, batch_size: int = 32
-) -> dict[str, list[float]]:
-    """Train all R networks for ``epochs`` passes in data-set order.
-
-    Returns:
-        ``train_loss`` and ``train_accuracy`` of each network, R values, on the whole training set
-        after the last step.
+def train_each_rate(
+    learning_rates: list[float],
+    digits: Digits,
+    epochs: int,
+    seed: int,
+    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+) -> dict[float, History]:
+    """Train the assignment's network with each learning rate, always from the same start; histories
+    by rate.
     """
-    for _ in range(epochs):
-        for x, y in zip(
-            digits.x_train.split(batch_size), digits.y_train.split(batch_size), strict=True
-        ):
-            network.backward(x, y, network.forward(x))
-    y_hat = network.forward(digits.x_train)
-    correct = y_hat.argmax(-1) == digits.y_train.argmax(-1)
+    set_seed(seed)
+    start = FullyConnectedNetwork(
+        digits.x_train.shape[1], digits.y_train.shape[1], 128, "sigmoid", lr=0.0
+    )
+    networks = StackedNetwork(start.to(digits.x_train.device), learning_rates)
+    history = train(networks, digits, epochs, progress=progress)
     return {
-        "train_loss": cross_entropy(digits.y_train, y_hat).mean(1).tolist(),
-        "train_accuracy": correct.float().mean(1).tolist(),
+        lr: {name: [figures[place] for figures in values] for name, values in history.items()}
+        for place, lr in enumerate(learning_rates)
     }

@@ -9,6 +9,7 @@ from hwlib import mlp
 from hwlib.data import load_mnist
 from hwlib.gradients import autograd_gradients
 from hwlib.seeding import set_seed
+from hwlib.stacked import train_each_rate
 
 REFERENCE = Path(__file__).resolve().parents[2] / "shared/reference/q3_table.json"
 # Printed by a known solution: lr 0.1 at epoch 16 (train loss, train, test loss, test accuracy).
@@ -50,7 +51,7 @@ def test_training_follows_torch_nn():
             losses.append(nn.functional.cross_entropy(layers(x_batch), y_batch))
             losses[-1].backward()
             optimizer.step()
-        assert loss == pytest.approx(torch.stack(losses).mean().item(), rel=1e-10)
+        torch.testing.assert_close(loss, torch.stack(losses).mean().detach(), rtol=1e-10, atol=0)
     torch.testing.assert_close(ours.W1, layers[0].weight.T.detach(), rtol=1e-9, atol=1e-12)
 
 
@@ -58,8 +59,8 @@ def test_a_smaller_last_batch_counts_as_one_batch():
     y = mlp.one_hot(torch.tensor([0, 0, 0]), 2)
     y_hat = torch.tensor([[0.5, 0.5], [0.5, 0.5], [0.25, 0.75]])
     loss, accuracy = mlp.mean_loss_and_accuracy(y, y_hat, batch_size=2)
-    assert loss == pytest.approx((0.693147 + 1.386294) / 2, rel=1e-5)
-    assert accuracy == pytest.approx(2 / 3)
+    assert loss.item() == pytest.approx((0.693147 + 1.386294) / 2, rel=1e-5)
+    assert accuracy.item() == pytest.approx(2 / 3)
 
 
 def test_weights_are_drawn_first_w1_then_w2_and_biases_are_zero():
@@ -75,7 +76,7 @@ def test_loss_stays_finite_under_saturated_activations():
     network = mlp.FullyConnectedNetwork(20, 4, 8, "sigmoid", lr=100.0)
     x, y = (part.float() for part in batch(64, 20, 4))
     loss, _ = mlp.train_epoch(network, 1000 * x, y, 32)
-    assert torch.isfinite(torch.tensor(loss))
+    assert loss.isfinite()
     assert all(value.isfinite().all() for value in network.state_dict().values())
 
 
@@ -87,11 +88,22 @@ def test_pickle_holds_the_four_parameters(tmp_path):
     assert torch.equal(loaded["W2"], network.W2)
 
 
+def test_one_network_and_several_at_once_give_the_same_digits(real_data):
+    """Part (a)'s training is the stack's of part (b), to the last printed digit."""
+    digits = mlp.prepare(*load_mnist(real_data, "real"))
+    set_seed(42)
+    network = mlp.FullyConnectedNetwork(784, 10, 128, "sigmoid", 0.01)
+    alone = mlp.train(network, digits, 2)
+    stacked = train_each_rate([0.001, 0.01, 0.1], digits, 2, seed=42)[0.01]
+    for name in alone:
+        assert alone[name] == pytest.approx(stacked[name], abs=1e-5)
+
+
 def test_every_printed_digit_of_the_known_solution(real_data):
     """192 figures at four decimals, on the real digits."""
     digits = mlp.prepare(*load_mnist(real_data, "real"))
     rates = [0.001, 0.01, 0.1] if REFERENCE.is_file() else [0.1]
-    histories = mlp.train_each_rate(rates, digits, 16, seed=42)
+    histories = train_each_rate(rates, digits, 16, seed=42)
     last = tuple(round(values[-1], 4) for values in histories[0.1].values())
     assert last == LAST_ROW
     if REFERENCE.is_file():

@@ -110,27 +110,20 @@ def learning_rates(histories: dict[float, History]) -> Figure:
     return finish(figure)
 
 
-def learning_rate_range(table: pd.DataFrame) -> Figure:
-    """Training loss and accuracy against the learning rate (log axis); the rate of the lowest loss
-    is the stable edge.
+def learning_rate_range(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Training loss and accuracy against the learning rate (log axis), one curve a start; the rate
+    of the lowest loss is the stable edge of the first start, and shaded beyond.
     """
-    edge = table.loc[table["train_loss"].idxmin(), "lr"]
-    figure, (left, right) = new_figure(1, 2, 7.2, 2.8)
-    left.loglog(table["lr"], table["train_loss"], marker="o", markersize=3, label="after training")
-    left.axhline(
-        table["untrained_loss"].iloc[0],
-        color="grey",
-        linestyle="--",
-        linewidth=0.9,
-        label="untrained",
-    )
-    right.semilogx(table["lr"], table["train_accuracy"], marker="o", markersize=3)
-    for place, quantity in (
-        (left, "training loss (nats)"),
-        (right, "training accuracy (fraction)"),
-    ):
-        place.axvline(edge, color="black", linestyle=":", label=f"lowest loss, lr = {edge:.2g}")
-        place.axvspan(edge, table["lr"].max(), color="grey", alpha=0.15, label="steps too long")
-        place.set(xlabel="learning rate", ylabel=quantity)
-    left.legend(fontsize=7)
+    figure, (left, right) = new_figure(1, 2, 7.2, 3.1)
+    for (name, table), marker in zip(tables.items(), "os", strict=True):
+        left.loglog(table["lr"], table["train_loss"], marker=marker, markersize=3, label=name)
+        right.semilogx(table["lr"], table["train_accuracy"], marker=marker, markersize=3)
+    first = next(iter(tables.values()))
+    edge = first.loc[first["train_loss"].idxmin(), "lr"]
+    for place, quantity in ((left, "loss (nats)"), (right, "accuracy (fraction)")):
+        place.axvline(edge, color="black", linestyle=":", label=f"stable edge, lr = {edge:.2g}")
+        place.axvspan(edge, first["lr"].max(), color="grey", alpha=0.15, label="steps too long")
+        place.set(xlabel="learning rate", ylabel=f"training {quantity}")
+    handles, labels = left.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize=8)
     return finish(figure)

@@ -1,0 +1,34 @@
+"""What the benchmarks share: alternating measurements, medians, and where they were taken."""
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from tqdm import tqdm
+
+
+def alternate(tasks: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
+    """Median seconds of each task; the tasks take turns, so that a noisy minute hits all of them.
+
+    Each task is run once before the clock starts.
+    """
+    for task in tqdm(tasks.values(), desc="warming up", leave=False):
+        task()
+    seconds: dict[str, list[float]] = {name: [] for name in tasks}
+    for _ in tqdm(range(rounds), desc="rounds", leave=False):
+        for name, task in tasks.items():
+            begun = time.perf_counter()
+            task()
+            seconds[name].append(time.perf_counter() - begun)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def machine() -> str:
+    """Cores, threads and versions, for the line below a table."""
+    return (
+        f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, {platform.machine()}, "
+        f"Python {platform.python_version()}, torch {torch.__version__}"
+    )
