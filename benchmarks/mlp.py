@@ -173,12 +173,12 @@ def where_time_goes(task: Callable[[], None], rows: int = 8) -> pd.DataFrame:
 
 
 def plot(table: pd.DataFrame, path: Path) -> None:
-    """Seconds an epoch and network as bars on a log axis."""
+    """Seconds an epoch and network as bars."""
     figure, axes = plt.subplots(figsize=(7, 2.8), layout="constrained")
     shown = table.iloc[::-1]
     bars = axes.barh(shown.index, shown["seconds an epoch and network"], color="#0072B2")
     axes.bar_label(bars, fmt="%.2f s", padding=3)
-    axes.set(xscale="log", xlabel="seconds an epoch and network (log axis)")
+    axes.set_xlabel("seconds an epoch and network")
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.15)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ def sigmoid(x: Tensor) -> Tensor:
     Right for every finite ``x``: where exp(-x) overflows to infinity the quotient is 0, its correct
     limit.
     """
-    return 1 / (1 + torch.exp(-x))
+    return torch.reciprocal(1 + torch.exp(-x))
 
 
 def tanh(x: Tensor) -> Tensor:

@@ -15,12 +15,18 @@ def uniform(count: int, low: float, high: float, like: Tensor) -> Tensor:
 
 
 def affine(
-    images: Tensor, rotation: float = 0.26, zoom: float = 0.25, shift: float = 0.1
+    images: Tensor,
+    size: int,
+    rotation: float = 0.26,
+    zoom: float = 0.25,
+    shift: float = 0.1,
 ) -> Tensor:
-    """Mirror, rotate, scale and shift each picture by one resampling, (B, 3, S, S).
+    """Mirror, rotate, scale and shift each picture by one resampling, (B, 3, S, S) to (B, 3, size,
+    size).
 
     Args:
         images: the batch.
+        size: of the result, in pixels.
         rotation: largest angle, in radians.
         zoom: the visible width varies from 1 - zoom to 1 + zoom / 4 of the picture's.
         shift: largest displacement, as a fraction of half the width.
@@ -33,7 +39,7 @@ def affine(
     cos, sin = scale * angle.cos(), scale * angle.sin()
     rows = [mirror * cos, -sin, right, mirror * sin, cos, down]
     matrix = torch.stack(rows, dim=1).view(count, 2, 3)
-    grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
+    grid = F.affine_grid(matrix, [count, 3, size, size], align_corners=False)
     return F.grid_sample(
         images, grid, mode="bilinear", padding_mode="reflection", align_corners=False
     )
@@ -52,8 +58,25 @@ def colour(images: Tensor, strength: float = 0.2) -> Tensor:
     return (brightness * (mean + contrast * (images - mean))).clamp(0, 1)
 
 
-def augment(images: Tensor) -> Tensor:
-    """The training recipe's augmentation: uint8 (B, 3, S, S) to float32 in [0, 1] of the same
-    shape.
+def cutmix(images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Paste a box of each picture's neighbour into it, and mix the targets by area (Yun et al., 2019).
+
+    Args:
+        images: the batch (B, 3, S, S), left as it is.
+        targets: class probabilities (B, K).
     """
-    return colour(affine(images.float() / 255))
+    size = images.shape[-1]
+    side = int(size * (1 - torch.rand(()).item()) ** 0.5)
+    top, left = (int(torch.randint(size - side + 1, ())) for _ in range(2))
+    box = (..., slice(top, top + side), slice(left, left + side))
+    mixed = images.clone()
+    mixed[box] = images.roll(1, 0)[box]
+    share = side**2 / size**2
+    return mixed, (1 - share) * targets + share * targets.roll(1, 0)
+
+
+def augment(images: Tensor, size: int) -> Tensor:
+    """The training recipe's augmentation: uint8 (B, 3, S, S) to float32 in [0, 1], (B, 3, size,
+    size).
+    """
+    return colour(affine(images.float() / 255, size))

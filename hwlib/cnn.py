@@ -22,7 +22,7 @@ CLASS_NAMES = [
     "SNOW LEOPARD",
     "TIGER",
 ]
-IMAGE_SIZE = 96
+IMAGE_SIZE = 128
 
 
 def conv(
@@ -69,7 +69,7 @@ def inverted_residual(inputs: int, outputs: int, expansion: float, stride: int =
 class BigCatsNet(nn.Module):
     """Ten species of big cats, (B, 3, H, W) RGB in [0, 1] to logits (B, 10).
 
-    Normalisation is part of the network. In evaluation mode so are the resize to 96 pixels and the
+    Normalisation is part of the network. In evaluation mode so are the resize to 128 pixels and the
     average over the picture and its mirror image, so nobody can preprocess it wrongly.
     """
 

@@ -71,10 +71,10 @@ class FullyConnectedNetwork:
             y_hat: what ``forward`` returned for it (B, K).
         """
         d_z1, d_z2 = self.errors(y, y_hat)
-        self.W2 -= self.lr * (self.h1.T @ d_z2)
-        self.b2 -= self.lr * d_z2.sum(0)
-        self.W1.addmm_(x.T, d_z1, alpha=-self.lr)  # W1 - lr * x.T @ d_z1, without a copy of W1
-        self.b1 -= self.lr * d_z1.sum(0)
+        self.W2.sub_(self.h1.T @ d_z2, alpha=self.lr)  # W2 - lr * gradient, in place
+        self.b2.sub_(d_z2.sum(0), alpha=self.lr)
+        self.W1.addmm_(x.T, d_z1, alpha=-self.lr)  # the same, product and step in one
+        self.b1.sub_(d_z1.sum(0), alpha=self.lr)
 
     def errors(self, y: Tensor, y_hat: Tensor) -> tuple[Tensor, Tensor]:
         """d(mean cross-entropy)/d z1 (B, H) and /d z2 (B, K), by the chain rule."""
@@ -117,10 +117,13 @@ def mean_loss_and_accuracy(y: Tensor, y_hat: Tensor, batch_size: int) -> tuple[T
     Returns:
         loss and accuracy, of shape (...) each.
     """
-    losses = cross_entropy(y, y_hat).split(batch_size, dim=-1)
-    loss = torch.stack([batch.mean(-1) for batch in losses], dim=-1).mean(-1)
+    losses = cross_entropy(y, y_hat)
+    whole = len(y) // batch_size * batch_size
+    batch_means = losses[..., :whole].unflatten(-1, (-1, batch_size)).mean(-1)
+    if whole < len(y):
+        batch_means = torch.cat([batch_means, losses[..., whole:].mean(-1, keepdim=True)], dim=-1)
     correct = (y_hat.argmax(dim=-1) == y.argmax(dim=-1)).sum(-1)
-    return loss, correct.double() / len(y)
+    return batch_means.mean(-1), correct.double() / len(y)
 
 
 class Digits(NamedTuple):

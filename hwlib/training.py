@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from hwlib.augment import augment
+from hwlib.augment import augment, cutmix
 from hwlib.data import ImageSet
 from hwlib.seeding import set_seed
 
@@ -22,9 +22,17 @@ History = dict[str, list[float]]
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides how a network is trained, besides its data and the seed."""
+    """Everything that decides how a network is trained, besides its data and the seed.
+
+    The first ``small_share`` of the epochs see pictures of ``small_size`` pixels, the others of
+    ``size``: the coarse things are learnt cheaply first.
+    """
 
     epochs: int
+    size: int = 128
+    small_size: int = 96
+    small_share: float = 0.6
+    cutmix_share: float = 0.5
     batch_size: int = 64
     lr: float = 4e-3
     weight_decay: float = 0.05
@@ -113,29 +121,37 @@ def update_average(average: nn.Module, network: nn.Module, decay: float) -> None
             mean.copy_(value)
 
 
+def soft_targets(labels: Tensor, num_classes: int, smoothing: float) -> Tensor:
+    """Smoothed one-hot labels: 1 - smoothing for the class, the rest spread over all; (B, K)."""
+    return F.one_hot(labels, num_classes) * (1 - smoothing) + smoothing / num_classes
+
+
 def train_epoch(state: TrainingState, train: ImageSet, recipe: Recipe) -> tuple[float, float]:
     """One pass over the training images in a new random order; mean loss and accuracy under
     augmentation.
     """
     state.network.train()
-    device = train.images.device
+    device, num_classes = train.images.device, len(train.class_names)
+    finished = len(state.history["train_loss"])
+    size = recipe.small_size if finished < recipe.small_share * recipe.epochs else recipe.size
     loss_sum, correct = torch.zeros((), device=device), torch.zeros((), device=device)
-    for batch in torch.randperm(len(train.labels)).split(recipe.batch_size):
-        images, labels = augment(train.images[batch.to(device)]), train.labels[batch.to(device)]
-        logits = state.network(images)
-        loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+    for batch in torch.randperm(len(train.labels)).to(device).split(recipe.batch_size):
+        images = augment(train.images[batch], size)
+        targets = soft_targets(train.labels[batch], num_classes, recipe.label_smoothing)
+        if torch.rand(()) < recipe.cutmix_share:
+            images, targets = cutmix(images, targets)
+        logits = state.network(images.contiguous(memory_format=torch.channels_last))
+        loss = F.cross_entropy(logits, targets)
         state.optimizer.zero_grad()
         loss.backward()
         state.optimizer.step()
         state.scheduler.step()
-        step = (
-            state.scheduler.last_epoch
-        )  # early on, a short memory: the average must not remember the start
-        update_average(
-            state.average, state.network, min(recipe.average_decay, (1 + step) / (10 + step))
-        )
+        # Early on, a short memory: the average must not remember the start.
+        step = state.scheduler.last_epoch
+        decay = min(recipe.average_decay, (1 + step) / (10 + step))
+        update_average(state.average, state.network, decay)
         loss_sum += loss.detach() * len(batch)
-        correct += (logits.detach().argmax(1) == labels).sum()
+        correct += (logits.detach().argmax(1) == targets.argmax(1)).sum()
     return loss_sum.item() / len(train.labels), correct.item() / len(train.labels)
 
 
@@ -219,7 +235,9 @@ def train_classifier(
         checkpoint: file to save to and to continue from.
     """
     set_seed(seed)
-    network, average = make_network().to(device), make_network().to(device)
+    network, average = (
+        make_network().to(device, memory_format=torch.channels_last) for _ in range(2)
+    )
     average.load_state_dict(network.state_dict())
     state = start(network, average, recipe, len(train.labels))
     key = fingerprint(network, train, valid, recipe, seed)

@@ -29,7 +29,7 @@ def small_network() -> nn.Module:
     return nn.Sequential(*layers)
 
 
-RECIPE = training.Recipe(epochs=4, batch_size=8)
+RECIPE = training.Recipe(epochs=4, batch_size=8, size=8, small_size=8)
 
 
 def test_class_file_stands_alone(tmp_path):
@@ -55,7 +55,7 @@ def test_any_picture_size_will_do_and_mirroring_changes_nothing():
 
 def test_parameter_table_adds_up():
     network = cnn.BigCatsNet()
-    table = evaluation.parameter_table(network, torch.zeros(1, 3, 96, 96))
+    table = evaluation.parameter_table(network, torch.zeros(1, 3, 128, 128))
     rows = [int(value.replace(",", "")) for value in table["parameters"]]
     assert sum(rows[:-1]) == rows[-1] == cnn.count_parameters(network)
 
@@ -108,7 +108,7 @@ def test_a_checkpoint_of_another_training_is_not_continued(tmp_path):
 
 def test_augmentation_changes_pictures_and_stays_in_range():
     pictures = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8)
-    changed = augment.augment(pictures)
+    changed = augment.augment(pictures, 16)
     assert changed.shape == pictures.shape and changed.dtype == torch.float32
     assert changed.min() >= 0 and changed.max() <= 1
     assert (changed - pictures / 255).abs().mean() > 0.01
@@ -117,12 +117,28 @@ def test_augmentation_changes_pictures_and_stays_in_range():
 def test_no_augmentation_is_the_identity_or_the_mirror():
     torch.manual_seed(0)
     pictures = torch.rand(16, 3, 9, 9)
-    moved = augment.affine(pictures, rotation=0, zoom=0, shift=0)
+    moved = augment.affine(pictures, 9, rotation=0, zoom=0, shift=0)
     same = [torch.allclose(m, p, atol=1e-5) for m, p in zip(moved, pictures, strict=True)]
     mirrored = [
         torch.allclose(m, p.flip(-1), atol=1e-5) for m, p in zip(moved, pictures, strict=True)
     ]
     assert all(s != m for s, m in zip(same, mirrored, strict=True)) and any(same) and any(mirrored)
+
+
+def test_cutmix_mixes_targets_by_the_area_it_pastes():
+    torch.manual_seed(3)
+    pictures = torch.stack([torch.full((3, 10, 10), float(k)) for k in range(2)])
+    mixed, targets = augment.cutmix(pictures, torch.eye(2))
+    pasted = (mixed[0] == 1).float().mean().item()
+    assert 0 < pasted < 1 and pictures[0].eq(0).all()
+    torch.testing.assert_close(targets, torch.tensor([[1 - pasted, pasted], [pasted, 1 - pasted]]))
+
+
+def test_soft_targets_are_torch_s_label_smoothing():
+    logits, labels = torch.randn(6, 4), torch.tensor([0, 1, 2, 3, 0, 1])
+    expected = nn.functional.cross_entropy(logits, labels, label_smoothing=0.1)
+    found = nn.functional.cross_entropy(logits, training.soft_targets(labels, 4, 0.1))
+    torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.parametrize(
