@@ -30,6 +30,7 @@ def stop(*_: Any) -> NoReturn:
 @click.version_option(__version__, prog_name="hwlib")
 def main() -> None:
     """A deep-learning homework: run it, turn it into what is handed in, prove it."""
+    logging.basicConfig(format="warning: %(message)s")
     logging.getLogger("papermill").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="zmq|traitlets|jupyter_client")
     signal.signal(signal.SIGTERM, stop)
@@ -52,8 +53,19 @@ def main() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the files  [default: out/PROFILE].",
 )
+@click.option(
+    "--pdf-engine",
+    type=click.Choice(["typst", "latex", "webpdf"]),
+    default="typst",
+    show_default=True,
+    help="latex and webpdf are nbconvert's and need TeX or a browser.",
+)
 def export(
-    profile: str, overrides: tuple[tuple[str, str], ...], only: str | None, out: Path | None
+    profile: str,
+    overrides: tuple[tuple[str, str], ...],
+    only: str | None,
+    out: Path | None,
+    pdf_engine: str,
 ) -> None:
     """Run the notebook and make the files that are handed in.
 
@@ -73,11 +85,12 @@ def export(
     from hwlib.export import export as run_export
     from hwlib.pdf import PdfError
 
+    def say(text: str) -> None:
+        click.echo(f"· {text}", err=True)
+
     begun = time.perf_counter()
     try:
-        paths = run_export(
-            parameters, questions, out, lambda text: click.echo(f"· {text}", err=True)
-        )
+        paths = run_export(parameters, questions, out, say, pdf_engine)
     except (ExportError, PdfError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:

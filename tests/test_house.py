@@ -15,6 +15,8 @@ REPORT_ROOMS = {
     "run",
     "document",
     "pdf",
+    "fonts",
+    "engines",
     "proof",
     "bundle",
     "verify",

@@ -222,8 +222,29 @@ def test_a_line_or_figure_that_is_missing_is_noticed():
     notebook.cells[1].source = "second = 2"
     notebook.cells[1].outputs = [result(image__png=png(4, 4))]
     content = document.describe(notebook, "n", "")
-    content["blocks"][-1]["number"] = 1
+    content["blocks"][-1] |= {"number": 1}
     assert "figure 1" in proof.find_missing(pdf, content)
+
+
+def test_a_missing_heading_is_noticed():
+    notebook = new_notebook(cells=[new_markdown_cell("text\n\n## One\n\n## Two $x$\n\n### Three")])
+    pdf, _ = TypstPDFExporter().from_notebook_node(notebook)
+    opened = pypdfium2.PdfDocument(pdf)
+    assert proof.find_missing_heading(opened, [{"cell": 1, "headings": ["One", "Three"]}]) == ""
+    for headings in (["Three", "One"], ["One", "Four"]):
+        assert "heading" in proof.find_missing_heading(opened, [{"cell": 1, "headings": headings}])
+
+
+def test_every_script_is_printed_or_named(caplog):
+    words = "שלום עולם Ж λ é → ≤ ✓"
+    pdf = convert(
+        new_markdown_cell(f"# {words}\n\n{words} and \U0010a000"),
+        code(f's = "{words}"  # \U0010a001', stream(f"{words}\n")),
+    )
+    text = text_of(pdf)
+    assert "שלום" in text and "✓" in text and "é" in text
+    assert "U+10A000" in text and "U+10A001" in text
+    assert "\U0010a000" in caplog.text and "font" in caplog.text
 
 
 def test_an_incomplete_pdf_fails_the_export(monkeypatch):

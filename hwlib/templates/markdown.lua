@@ -1,5 +1,5 @@
 -- Turns pieces of Markdown and HTML into Typst markup, all in one process.
--- In, as JSON: a list of {format, text}. Out, as JSON: a list of {markup, pictures}.
+-- In, as JSON: a list of {format, text}. Out, as JSON: a list of {markup, pictures, headings}.
 -- No text can become Typst code: raw Typst is shown as text, and pandoc escapes the rest.
 
 local pieces = pandoc.json.decode(io.read('a'), false)
@@ -66,9 +66,20 @@ local function align_columns(grid)
 end
 
 local function convert(piece)
-  local pictures = {}
+  local pictures, headings = pandoc.List(), pandoc.List()
+  local function note_heading(header)
+    local plain = true
+    header:walk({
+      Math = function() plain = false end,
+      Image = function() plain = false end,
+      Note = function() plain = false end,
+    })
+    if plain then headings:insert(pandoc.utils.stringify(header)) end
+    header.identifier = ''
+    return header
+  end
   local function show_picture(image)
-    table.insert(pictures, image.src)
+    pictures:insert(image.src)
     local call = '#picture(' .. typst_string(image.src) .. ')'
     return pandoc.RawInline('typst', call)
   end
@@ -83,14 +94,11 @@ local function convert(piece)
     Link = function(link)
       if link.target:sub(1, 1) == '#' then return link.content end
     end,
-    Header = function(header)
-      header.identifier = ''
-      return header
-    end,
+    Header = note_heading,
     Div = function(div) return div.content end,
     Figure = function(figure) return figure.content end,
   }):walk({ Image = show_picture, Math = maths, Table = align_columns })
-  return { markup = pandoc.write(document, 'typst'), pictures = pictures }
+  return { markup = pandoc.write(document, 'typst'), pictures = pictures, headings = headings }
 end
 
 local results = pandoc.List(pieces):map(convert)

@@ -1,0 +1,93 @@
+"""A notebook to PDF by several engines: seconds, and what gets lost.
+
+    python benchmarks/pdf.py NOTEBOOK [--engines typst latex webpdf]
+
+The engines take turns; an engine that this machine lacks is left out and named. A character of code
+counts as lost when its line, as far as it goes without a gap, is not in the text that lies within
+the page.
+"""
+
+import argparse
+import subprocess
+import sys
+from importlib.metadata import files
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pypdfium2
+from timing import alternate, machine
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from hwlib import engines, proof
+from hwlib.pdf import PdfError
+
+PARTS = {
+    "latex": ["texlive-xetex", "texlive-latex-extra", "texlive-latex-base", "texlive-binaries",
+              "texlive-latex-recommended", "texlive-fonts-recommended", "texlive-plain-generic",
+              "texlive-base", "lmodern", "fonts-lmodern", "inkscape"],
+    "webpdf": ["chromium", "chromium-common"],
+}  # fmt: skip
+
+
+def text_on_pages(pdf: bytes) -> str:
+    """What can be seen: text within the page, squeezed."""
+    pages = pypdfium2.PdfDocument(pdf)
+    return proof.squeeze("".join(p.get_textpage().get_text_bounded() for p in pages))
+
+
+def visible_prefix(line: str, text: str) -> int:
+    """How many characters of ``line`` stand in ``text``, from its beginning without a gap."""
+    low, high = 0, len(line)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if line[:middle] in text else (low, middle - 1)
+    return low
+
+
+def lost_code(pdf: bytes, notebook: nbformat.NotebookNode) -> tuple[int, int]:
+    """Characters of code that are not in the PDF, and all there are; blanks do not count."""
+    text = text_on_pages(pdf).replace("↪", "")
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    lines = [proof.squeeze(line) for source in sources for line in source.split("\n")]
+    return sum(len(line) - visible_prefix(line, text) for line in lines), sum(map(len, lines))
+
+
+def megabytes(engine: str) -> float:
+    """Size of what has to be installed beside nbconvert: pip packages, or Debian's."""
+    if engine == "typst":
+        paths = [f.locate() for name in ("typst", "pypandoc-binary") for f in files(name) or []]
+        return sum(Path(path).stat().st_size for path in paths if Path(path).is_file()) / 1e6
+    query = ["dpkg-query", "-W", "-f=${Installed-Size}\n", *PARTS[engine]]
+    done = subprocess.run(query, capture_output=True, text=True, check=False)
+    return sum(int(kilobytes) for kilobytes in done.stdout.split()) / 1000
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebook", type=Path)
+    parser.add_argument("--engines", nargs="+", default=engines.ENGINES, choices=engines.ENGINES)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    notebook = nbformat.read(options.notebook, as_version=4)
+    pdfs: dict[str, bytes] = {}
+    for engine in options.engines:
+        try:
+            pdfs[engine] = engines.make_pdf(options.notebook, engine)
+        except PdfError as error:
+            print(error, end="\n\n")
+    tasks = {e: lambda e=e: engines.make_pdf(options.notebook, e) for e in pdfs}
+    table = pd.DataFrame({"seconds": alternate(tasks, options.rounds)})
+    table["seconds / typst's"] = table["seconds"] / table["seconds"].get("typst", float("nan"))
+    table["installed MB"] = [megabytes(engine) for engine in table.index]
+    lost = {engine: lost_code(pdf, notebook) for engine, pdf in pdfs.items()}
+    table["code lost"] = [f"{lost[e][0]:,} of {lost[e][1]:,}" for e in table.index]
+    table["pages"] = [len(pypdfium2.PdfDocument(pdfs[e])) for e in table.index]
+    table["PDF MB"] = [len(pdfs[e]) / 1e6 for e in table.index]
+    print(table.round(2).to_string(), f"\n{machine()}")
+
+
+if __name__ == "__main__":
+    main()
