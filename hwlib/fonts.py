@@ -1,5 +1,6 @@
-"""Which characters can be printed: with Typst's own fonts, matplotlib's DejaVu, and the system's."""
+"""Which characters can be printed: with Typst's fonts, matplotlib's DejaVu, and the system's."""
 
+import shutil
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,8 +10,10 @@ import typst
 from fontTools.ttLib import TTCollection, TTFont, TTLibError
 
 FOLDER = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-BASIC = {"DejaVu Sans", "DejaVu Sans Mono"}  # cover all that Typst's own text fonts do, and more
-
+BUNDLED = [
+    FOLDER / f"{name}.ttf"
+    for name in ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono", "DejaVuSansMono-Bold")
+]  # what the text fonts that Typst brings can print, these can, and much more
 INVISIBLE = {"Cc", "Cf", "Cs", "Mn", "Zs", "Zl", "Zp"}  # categories without glyphs of their own
 
 
@@ -28,9 +31,8 @@ def missing(text: Iterable[str]) -> list[str]:
     """The characters of ``text`` that no font at hand can print, sorted."""
     visible = {c for c in set(text) if unicodedata.category(c) not in INVISIBLE}
     left = {ord(c) for c in visible if ord(c) > 0x7F}
-    fonts = typst.Fonts(font_paths=[str(FOLDER)]).fonts()
-    fonts.sort(key=lambda font: font.family not in BASIC)
-    for path in dict.fromkeys(font.path for font in fonts if font.path):
+    system = [font.path for font in typst.Fonts().fonts() if font.path] if left else []
+    for path in dict.fromkeys([*map(str, BUNDLED), *system]):
         if not left:
             break
         left -= coverage(path)
@@ -40,3 +42,12 @@ def missing(text: Iterable[str]) -> list[str]:
 def replacements(characters: Iterable[str]) -> dict[int, str]:
     """For ``str.translate``: each character as its code point, ``U+6F22``."""
     return {ord(c): f"U+{ord(c):04X}" for c in characters}
+
+
+def copy_bundled(folder: Path) -> None:
+    """Put the bundled fonts where Typst looks for them."""
+    folder.mkdir(exist_ok=True)
+    for path in BUNDLED:
+        target = folder / path.name
+        if not target.exists():
+            shutil.copyfile(path, target)

@@ -122,7 +122,8 @@ def compile_document(content: dict[str, Any], folder: Path) -> bytes:
     (folder / "document.json").write_text(json.dumps(content), encoding="utf-8")
     source = folder / "notebook.typ"
     source.write_bytes((TEMPLATES / "notebook.typ").read_bytes())
-    return typst.compile(str(source), root=str(folder), font_paths=[str(fonts.FOLDER)])
+    fonts.copy_bundled(folder / "fonts")
+    return typst.compile(str(source), root=str(folder), font_paths=[str(folder / "fonts")])
 
 
 def find_culprits(content: dict[str, Any], folder: Path) -> list[Block]:
