@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ from hwlib import drawings
 
 SPLITS = ("train", "valid", "test")
 IMAGE_ENDINGS = {".jpg", ".jpeg", ".png"}
+CACHED_SETS = 12  # decoded sets of pictures that are kept: train, valid and test at a few sizes
 
 
 class DataError(RuntimeError):
@@ -181,6 +183,53 @@ def read_resized(path: Path, size: int) -> np.ndarray:
     return np.asarray(read_image(path).resize((size, size), Image.Resampling.BILINEAR))
 
 
+def cache_folder() -> Path:
+    """Where decoded pictures are kept between runs: ``hwlib`` in the user's cache folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hwlib"
+
+
+def keep(pixels: np.ndarray, target: Path) -> None:
+    """Cache decoded pictures under a temporary name first; the oldest of more than ``CACHED_SETS``
+    files go.
+
+    Without room, or where the folder cannot be written, nothing is kept: the cache only saves time.
+    """
+    unfinished = target.with_suffix(f".{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as file:
+            np.save(file, pixels)
+        os.replace(unfinished, target)
+        files = sorted(target.parent.glob("*.npy"), key=lambda path: -path.stat().st_mtime)
+        for old in files[CACHED_SETS:]:
+            old.unlink(missing_ok=True)
+    except OSError:
+        with suppress(OSError):
+            unfinished.unlink()
+
+
+def read_all(paths: list[Path], size: int) -> np.ndarray:
+    """Pictures as uint8 (N, 3, size, size), in the order of ``paths``.
+
+    Decoding them is slow, so the result is cached under a hash of the files' bytes: a file that is
+    added, removed, renamed or changed makes another hash.
+    """
+    digest = hashlib.sha256(f"{size} {Image.__version__}".encode())
+    for path in paths:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    target = cache_folder() / f"{digest.hexdigest()[:32]}.npy"
+    if target.is_file():
+        with suppress(OSError, ValueError):  # a damaged file is made again
+            return np.load(target)
+    name = paths[0].parents[1].name
+    with ThreadPoolExecutor() as pool:
+        read: Iterable[np.ndarray] = pool.map(read_resized, paths, [size] * len(paths))
+        rows = list(tqdm(read, total=len(paths), desc=f"reading {name}", leave=False))
+    pixels = np.ascontiguousarray(np.stack(rows).transpose(0, 3, 1, 2))
+    keep(pixels, target)
+    return pixels
+
+
 def load_image_set(folder: Path, size: int, class_names: Sequence[str] | None = None) -> ImageSet:
     """Read a folder of class folders into one tensor.
 
@@ -202,12 +251,7 @@ def load_image_set(folder: Path, size: int, class_names: Sequence[str] | None = 
     labels = torch.repeat_interleave(
         torch.arange(len(names)), torch.tensor([len(p) for p in by_class])
     )
-    with ThreadPoolExecutor() as pool:
-        read: Iterable[np.ndarray] = pool.map(read_resized, paths, [size] * len(paths))
-        pixels = np.stack(
-            list(tqdm(read, total=len(paths), desc=f"reading {folder.name}", leave=False))
-        )
-    return ImageSet(torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), labels, paths, names)
+    return ImageSet(torch.from_numpy(read_all(paths, size)), labels, paths, names)
 
 
 def load_big_cats(

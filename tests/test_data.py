@@ -118,3 +118,28 @@ def test_an_absent_device_is_refused():
     with pytest.raises(ValueError, match="auto"):
         seeding.choose_device(f"cuda:{torch.cuda.device_count()}")
     assert seeding.choose_device("cpu").type == "cpu"
+
+
+def test_decoded_pictures_are_cached_until_a_file_changes(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name in ("A", "B"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        Image.new("RGB", (9, 9), (10, 20, 30)).save(tmp_path / "set" / name / "1.png")
+    first = data.load_image_set(tmp_path / "set", 6)
+    with monkeypatch.context() as patched:
+        patched.setattr(data, "read_resized", None)  # from here on only the cache can answer
+        again = data.load_image_set(tmp_path / "set", 6)
+    assert torch.equal(first.images, again.images) and again.images[0, :, 0, 0].tolist() == [
+        10,
+        20,
+        30,
+    ]
+    Image.new("RGB", (9, 9), (200, 20, 30)).save(tmp_path / "set" / "B" / "1.png")
+    assert data.load_image_set(tmp_path / "set", 6).images[1, 0, 0, 0] == 200
+
+
+def test_without_a_place_for_the_cache_pictures_are_read_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/nowhere")
+    (tmp_path / "A").mkdir()
+    Image.new("RGB", (9, 9), (10, 20, 30)).save(tmp_path / "A" / "1.png")
+    assert data.load_image_set(tmp_path, 6).images.shape == (1, 3, 6, 6)
