@@ -22,7 +22,9 @@ CLASS_NAMES = [
     "SNOW LEOPARD",
     "TIGER",
 ]
-IMAGE_SIZE = 128
+IMAGE_SIZE = 128  # pixels, in evaluation
+LOAD_SIZE = 160  # pixels, in memory: zooming in finds detail
+WIDTHS = (16, 32, 48, 72)  # channels of the stem and of the three stages
 
 
 def conv(
@@ -69,43 +71,45 @@ def inverted_residual(inputs: int, outputs: int, expansion: float, stride: int =
 class BigCatsNet(nn.Module):
     """Ten species of big cats, (B, 3, H, W) RGB in [0, 1] to logits (B, 10).
 
-    Normalisation is part of the network. In evaluation mode so are the resize to 128 pixels and the
-    average over the picture and its mirror image, so nobody can preprocess it wrongly.
+    Normalisation is part of the network. In evaluation mode so are the resize to ``IMAGE_SIZE`` and
+    the average over the picture and its mirror image, so nobody can preprocess it wrongly.
+
+    Args:
+        num_classes: number of logits.
+        widths: channels of the stem and the three stages.
     """
 
-    def __init__(self, num_classes: int = len(CLASS_NAMES)):
+    def __init__(self, num_classes: int = len(CLASS_NAMES), widths: tuple[int, ...] = WIDTHS):
         super().__init__()
-        self.stem = nn.Sequential(*conv(3, 16, stride=2), nn.SiLU())
-        self.stage1 = Residual(*conv(16, 16), nn.SiLU(), *conv(16, 16))
+        w0, w1, w2, w3 = widths
+        self.stem = nn.Sequential(*conv(3, w0, stride=2), nn.SiLU())
+        self.stage1 = nn.Sequential(
+            *conv(w0, w1, stride=2), nn.SiLU(), inverted_residual(w1, w1, 2)
+        )
         self.stage2 = nn.Sequential(
-            *conv(16, 32, stride=2), nn.SiLU(), inverted_residual(32, 32, 2)
+            *conv(w1, w2, stride=2),
+            inverted_residual(w2, w2, 2.5),
+            inverted_residual(w2, w2, 2.5),
         )
         self.stage3 = nn.Sequential(
-            inverted_residual(32, 48, 3, stride=2),
-            inverted_residual(48, 48, 2.5),
-            inverted_residual(48, 48, 2.5),
+            inverted_residual(w2, w3, 3, stride=2), inverted_residual(w3, w3, 2.5), nn.SiLU()
         )
-        self.stage4 = nn.Sequential(
-            inverted_residual(48, 72, 3, stride=2), inverted_residual(72, 72, 2.5)
-        )
-        self.head = nn.Sequential(
-            nn.SiLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(72, num_classes)
-        )
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(w3, num_classes))
 
-    def features(self, x: Tensor) -> Tensor:
-        """Logits (B, 10) of pictures at the size they come in."""
+    def feature_map(self, x: Tensor) -> Tensor:
+        """What the head averages, (B, w3, H / 16, W / 16), of pictures at the size they come in."""
         x = (x - 0.5) / 0.25
-        for stage in (self.stem, self.stage1, self.stage2, self.stage3, self.stage4):
+        for stage in (self.stem, self.stage1, self.stage2, self.stage3):
             x = stage(x)
-        return self.head(x)
+        return x
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, 10) of RGB pictures in [0, 1], (B, 3, H, W)."""
         if self.training:
-            return self.features(x)
+            return self.head(self.feature_map(x))
         if x.shape[-2:] != (IMAGE_SIZE, IMAGE_SIZE):
             x = F.interpolate(x, (IMAGE_SIZE, IMAGE_SIZE), mode="bilinear", antialias=True)
-        return (self.features(x) + self.features(x.flip(-1))) / 2
+        return (self.head(self.feature_map(x)) + self.head(self.feature_map(x.flip(-1)))) / 2
 
 
 def count_parameters(network: nn.Module) -> int:

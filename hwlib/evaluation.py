@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from hwlib.cnn import count_parameters
+from hwlib.cnn import IMAGE_SIZE, BigCatsNet, count_parameters
 from hwlib.data import ImageSet
 from hwlib.training import TrainingResult, predict
 
@@ -64,6 +65,28 @@ def mistakes(result: Score) -> list[int]:
     confidence, predicted = result.probabilities.max(dim=1)
     wrong = (predicted != result.labels).nonzero().flatten()
     return wrong[confidence[wrong].argsort(descending=True)].tolist()
+
+
+@torch.no_grad()
+def class_activation_maps(network: BigCatsNet, images: Tensor, classes: Tensor) -> Tensor:
+    """Where each picture speaks for a class: the head's weights for that class, applied at every
+    place of the last feature map instead of to its average (Zhou et al., "Learning deep features
+    for discriminative localization", 2016).
+
+    Args:
+        network: on the CPU.
+        images: uint8 (N, 3, S, S).
+        classes: the class asked about for each picture, (N,).
+
+    Returns:
+        (N, S, S) in logits, enlarged bilinearly; the mean over a map is the class's logit less its
+        bias.
+    """
+    size = (IMAGE_SIZE, IMAGE_SIZE)
+    x = F.interpolate(images.float() / 255, size, mode="bilinear", antialias=True)
+    features = network.eval().feature_map(x)
+    maps = torch.einsum("nc,nchw->nhw", network.head[-1].weight[classes], features)
+    return F.interpolate(maps.unsqueeze(1), images.shape[-2:], mode="bilinear").squeeze(1)
 
 
 def parameter_table(network: nn.Module, example: Tensor) -> pd.DataFrame:

@@ -1,8 +1,9 @@
-"""Training of the big-cats network: one-cycle AdamW, averaged weights, a checkpoint after every
-epoch (Question 4.I).
+"""Training of the big-cats network: Muon, growing pictures, averaged weights, a checkpoint after
+every epoch (Question 4.I).
 """
 
 import hashlib
+import math
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -15,6 +16,7 @@ from tqdm import tqdm
 
 from hwlib.augment import augment, cutmix
 from hwlib.data import ImageSet
+from hwlib.muon import Muon
 from hwlib.seeding import set_seed
 
 History = dict[str, list[float]]
@@ -24,20 +26,33 @@ History = dict[str, list[float]]
 class Recipe:
     """Everything that decides how a network is trained, besides its data and the seed.
 
-    The first ``small_share`` of the epochs see pictures of ``small_size`` pixels, the others of
-    ``size``: the coarse things are learnt cheaply first.
+    ``sizes`` holds pairs (pixels, share of the epochs up to which they are used): the coarse things
+    are learnt cheaply first. ``lr`` is Muon's, for the filters; ``adam_lr`` is AdamW's, for biases,
+    batch norm and the linear layer.
     """
 
     epochs: int
-    size: int = 128
-    small_size: int = 96
-    small_share: float = 0.6
+    sizes: tuple[tuple[int, float], ...] = ((96, 0.6), (128, 1.0))
     cutmix_share: float = 0.5
-    batch_size: int = 64
-    lr: float = 4e-3
+    batch_size: int = 32
+    lr: float = 0.02
+    adam_lr: float = 3e-3
     weight_decay: float = 0.05
+    warm_up: float = 0.1
     label_smoothing: float = 0.1
     average_decay: float = 0.99
+
+    def size(self, epoch: int) -> int:
+        """Pixels of the pictures in an epoch, counted from 0."""
+        return next(size for size, until in self.sizes if epoch < until * self.epochs)
+
+    def schedule(self, progress: float) -> float:
+        """The learning rates as a share of their highest, after a share of all steps: up along a
+        line, then down along a cosine.
+        """
+        if progress < self.warm_up:
+            return progress / self.warm_up
+        return (1 + math.cos(math.pi * (progress - self.warm_up) / (1 - self.warm_up))) / 2
 
 
 @dataclass
@@ -46,11 +61,15 @@ class TrainingState:
 
     network: nn.Module
     average: nn.Module
-    optimizer: torch.optim.Optimizer
-    scheduler: torch.optim.lr_scheduler.LRScheduler
-    history: History = field(default_factory=dict)
+    optimizers: list[torch.optim.Optimizer]
+    history: History
     best_epoch: int = 0
     best_state: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def finished(self) -> int:
+        """Number of finished epochs."""
+        return len(self.history["train_loss"])
 
 
 @dataclass
@@ -80,8 +99,7 @@ def save_checkpoint(state: TrainingState, key: str, path: Path) -> None:
         "key": key,
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
-        "optimizer": state.optimizer.state_dict(),
-        "scheduler": state.scheduler.state_dict(),
+        "optimizers": [optimizer.state_dict() for optimizer in state.optimizers],
         "history": state.history,
         "best_epoch": state.best_epoch,
         "best_state": state.best_state,
@@ -98,15 +116,41 @@ def load_checkpoint(state: TrainingState, key: str, path: Path) -> None:
     """
     if not path.exists():
         return
-    content = torch.load(path, weights_only=True)
+    content = torch.load(path, weights_only=True, map_location="cpu")
     if content["key"] != key:
         return
-    for name in ("network", "average", "optimizer", "scheduler"):
-        getattr(state, name).load_state_dict(content[name])
+    state.network.load_state_dict(content["network"])
+    state.average.load_state_dict(content["average"])
+    for optimizer, saved in zip(state.optimizers, content["optimizers"], strict=True):
+        optimizer.load_state_dict(saved)
     state.history, state.best_epoch, state.best_state = (
         content[name] for name in ("history", "best_epoch", "best_state")
     )
     torch.set_rng_state(content["random_state"])
+
+
+def resize_for(train: ImageSet, size: int, device: torch.device | str) -> ImageSet:
+    """The training set on ``device``, scaled for epochs at ``size`` pixels: a quarter wider, so
+    that zooming in finds detail, and no more, so that sampling does not skip pixels.
+    """
+    side = size * 5 // 4
+    images = train.images
+    if side < images.shape[-1]:
+        scaled = [
+            F.interpolate(part.float(), (side, side), mode="bilinear", antialias=True)
+            .round()
+            .clamp(0, 255)
+            .to(torch.uint8)
+            for part in images.split(256)
+        ]
+        images = torch.cat(scaled)
+    return train._replace(images=images.to(device), labels=train.labels.to(device))
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """bfloat16 for convolutions on GPUs that compute in it; elsewhere everything in float32."""
+    able = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+    return torch.autocast(device.type, torch.bfloat16, enabled=able)
 
 
 @torch.no_grad()
@@ -126,33 +170,45 @@ def soft_targets(labels: Tensor, num_classes: int, smoothing: float) -> Tensor:
     return F.one_hot(labels, num_classes) * (1 - smoothing) + smoothing / num_classes
 
 
+def train_step(
+    state: TrainingState, images: Tensor, targets: Tensor, recipe: Recipe, progress: float
+) -> Tensor:
+    """One step on augmented pictures (B, 3, S, S) and target probabilities (B, K); the loss and the
+    right answers, (2,), still on the device.
+    """
+    for optimizer in state.optimizers:
+        optimizer.zero_grad()
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * recipe.schedule(progress)
+    with mixed_precision(images.device):
+        logits = state.network(images.contiguous(memory_format=torch.channels_last))
+    loss = F.cross_entropy(logits.float(), targets)
+    loss.backward()
+    for optimizer in state.optimizers:
+        optimizer.step()
+    correct = logits.detach().argmax(1) == targets.argmax(1)
+    return torch.stack([loss.detach() * len(images), correct.sum()])
+
+
 def train_epoch(state: TrainingState, train: ImageSet, recipe: Recipe) -> tuple[float, float]:
-    """One pass over the training images in a new random order; mean loss and accuracy under
-    augmentation.
+    """One pass over the training images, which have the epoch's size, in a new random order; mean
+    loss and accuracy under augmentation.
     """
     state.network.train()
-    device, num_classes = train.images.device, len(train.class_names)
-    finished = len(state.history["train_loss"])
-    size = recipe.small_size if finished < recipe.small_share * recipe.epochs else recipe.size
-    loss_sum, correct = torch.zeros((), device=device), torch.zeros((), device=device)
-    for batch in torch.randperm(len(train.labels)).to(device).split(recipe.batch_size):
+    device, num_classes, count = train.images.device, len(train.class_names), len(train.labels)
+    size, sums = recipe.size(state.finished), torch.zeros(2, device=device)
+    batches = torch.randperm(count).to(device).split(recipe.batch_size)
+    for number, batch in enumerate(batches, start=state.finished * len(batches)):
         images = augment(train.images[batch], size)
         targets = soft_targets(train.labels[batch], num_classes, recipe.label_smoothing)
         if torch.rand(()) < recipe.cutmix_share:
             images, targets = cutmix(images, targets)
-        logits = state.network(images.contiguous(memory_format=torch.channels_last))
-        loss = F.cross_entropy(logits, targets)
-        state.optimizer.zero_grad()
-        loss.backward()
-        state.optimizer.step()
-        state.scheduler.step()
+        sums += train_step(state, images, targets, recipe, number / (recipe.epochs * len(batches)))
         # Early on, a short memory: the average must not remember the start.
-        step = state.scheduler.last_epoch
-        decay = min(recipe.average_decay, (1 + step) / (10 + step))
+        decay = min(recipe.average_decay, (2 + number) / (11 + number))
         update_average(state.average, state.network, decay)
-        loss_sum += loss.detach() * len(batch)
-        correct += (logits.detach().argmax(1) == targets.argmax(1)).sum()
-    return loss_sum.item() / len(train.labels), correct.item() / len(train.labels)
+    loss, correct = (sums / count).tolist()
+    return loss, correct
 
 
 @torch.no_grad()
@@ -173,19 +229,30 @@ def evaluate(network: nn.Module, image_set: ImageSet) -> tuple[float, float]:
     ).float().mean().item()
 
 
-def start(network: nn.Module, average: nn.Module, recipe: Recipe, num_images: int) -> TrainingState:
-    """Fresh optimiser and schedule: AdamW, learning rate up over 15% of the steps, then down along
-    a cosine.
-    """
-    steps = recipe.epochs * -(-num_images // recipe.batch_size)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay
+def make_optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Muon for the filters, AdamW without decay for all other weights."""
+    filters = [p for p in network.parameters() if p.dim() == 4]
+    others = [p for p in network.parameters() if p.dim() != 4]
+    optimizers = [
+        Muon(filters, recipe.lr, weight_decay=recipe.weight_decay),
+        torch.optim.AdamW(others, recipe.adam_lr, weight_decay=0),
+    ]
+    for group in (group for optimizer in optimizers for group in optimizer.param_groups):
+        group["initial_lr"] = group["lr"]
+    return optimizers
+
+
+def start(
+    make_network: Callable[[], nn.Module], recipe: Recipe, device: torch.device | str
+) -> TrainingState:
+    """An untrained network, its average and its optimisers, on the device."""
+    network, average = (
+        make_network().to(device, memory_format=torch.channels_last) for _ in range(2)
     )
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=recipe.lr, total_steps=steps, pct_start=0.15, cycle_momentum=False
-    )
+    average.load_state_dict(network.state_dict())
     names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
-    return TrainingState(network, average, optimizer, scheduler, {name: [] for name in names})
+    optimizers = make_optimizers(network, recipe)
+    return TrainingState(network, average, optimizers, {name: [] for name in names})
 
 
 def record_epoch(state: TrainingState, figures: tuple[float, ...]) -> None:
@@ -235,25 +302,24 @@ def train_classifier(
         checkpoint: file to save to and to continue from.
     """
     set_seed(seed)
-    network, average = (
-        make_network().to(device, memory_format=torch.channels_last) for _ in range(2)
-    )
-    average.load_state_dict(network.state_dict())
-    state = start(network, average, recipe, len(train.labels))
-    key = fingerprint(network, train, valid, recipe, seed)
+    state = start(make_network, recipe, device)
+    key = fingerprint(state.network, train, valid, recipe, seed)
     if checkpoint:
         load_checkpoint(state, key, checkpoint)
-    train = train._replace(images=train.images.to(device), labels=train.labels.to(device))
-    finished = len(state.history["train_loss"])
+    first = state.finished
     bar = tqdm(
-        range(finished, recipe.epochs),
+        range(first, recipe.epochs),
         desc="training",
         unit="epoch",
-        initial=finished,
+        initial=first,
         total=recipe.epochs,
     )
-    for _ in bar:
-        record_epoch(state, train_epoch(state, train, recipe) + evaluate(state.average, valid))
+    resized = train
+    for epoch in bar:
+        if epoch == first or recipe.size(epoch) != recipe.size(epoch - 1):
+            resized = resize_for(train, recipe.size(epoch), device)
+        figures = train_epoch(state, resized, recipe) + evaluate(state.average, valid)
+        record_epoch(state, figures)
         bar.set_postfix(validation=f"{state.history['validation_accuracy'][-1]:.1%}")
         if checkpoint:
             save_checkpoint(state, key, checkpoint)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from hwlib import augment, cnn, evaluation, training
+from hwlib import augment, cnn, evaluation, holdout, muon, training
 from hwlib.data import ImageSet
 
 CLASS_FILE = Path(cnn.__file__)
@@ -25,11 +25,11 @@ def toy_set(count: int, seed: int) -> ImageSet:
 
 
 def small_network() -> nn.Module:
-    layers = [nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2)]
-    return nn.Sequential(*layers)
+    layers = [nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(4)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(64, 2))
 
 
-RECIPE = training.Recipe(epochs=4, batch_size=8, size=8, small_size=8)
+RECIPE = training.Recipe(epochs=4, batch_size=8, sizes=((6, 0.5), (8, 1.0)))
 
 
 def test_class_file_stands_alone(tmp_path):
@@ -42,7 +42,7 @@ def test_class_file_stands_alone(tmp_path):
     done = subprocess.run(
         [sys.executable, "-I", copy], cwd=tmp_path, capture_output=True, text=True
     )
-    assert done.stdout == "98,606 parameters; output (2, 10)\n", done.stderr
+    assert done.stdout == "98,830 parameters; output (2, 10)\n", done.stderr
 
 
 def test_any_picture_size_will_do_and_mirroring_changes_nothing():
@@ -130,8 +130,80 @@ def test_cutmix_mixes_targets_by_the_area_it_pastes():
     pictures = torch.stack([torch.full((3, 10, 10), float(k)) for k in range(2)])
     mixed, targets = augment.cutmix(pictures, torch.eye(2))
     pasted = (mixed[0] == 1).float().mean().item()
-    assert 0 < pasted < 1 and pictures[0].eq(0).all()
+    assert 0 < pasted < 1 and (mixed[1] == 0).float().mean().item() == pytest.approx(pasted)
     torch.testing.assert_close(targets, torch.tensor([[1 - pasted, pasted], [pasted, 1 - pasted]]))
+
+
+def test_colour_is_saturation_then_contrast_then_brightness():
+    """The one matrix a picture, beside the three steps it stands for."""
+    pictures = torch.rand(5, 3, 7, 7) * 0.4 + 0.3
+    torch.manual_seed(1)
+    found = augment.colour(255 * pictures, 0.3, white=255)
+    torch.manual_seed(1)
+    factors = [(torch.rand(5) * 0.6 + 0.7).view(-1, 1, 1, 1) for _ in range(3)]
+    grey = pictures.mean(1, keepdim=True)
+    expected = grey + factors[2] * (pictures - grey)
+    mean = expected.mean((1, 2, 3), keepdim=True)
+    expected = factors[0] * (mean + factors[1] * (expected - mean))
+    torch.testing.assert_close(found, expected.clamp(0, 1))
+
+
+@pytest.mark.parametrize("shape", [(4, 9), (9, 4), (3, 5, 16), (6, 1, 9)])
+def test_orthogonalise_keeps_the_singular_vectors_and_levels_the_values(shape):
+    matrices = torch.randn(*shape, dtype=torch.float64)
+    found = muon.orthogonalise(matrices)
+    values = torch.linalg.svdvals(found)
+    assert values.min() > 0.6 and values.max() < 1.3
+    u, _, v = torch.linalg.svd(matrices, full_matrices=False)
+    inner = u.mT @ found @ v.mT  # diagonal where the singular vectors are the same
+    torch.testing.assert_close(inner, torch.diag_embed(inner.diagonal(dim1=-2, dim2=-1)))
+
+
+def test_muon_moves_every_filter_of_a_depthwise_bank_by_the_same_length():
+    filters = nn.Parameter(torch.randn(6, 1, 3, 3))
+    before = filters.detach().clone()
+    filters.grad = torch.randn(6, 1, 3, 3) * torch.logspace(-3, 3, 6).view(-1, 1, 1, 1)
+    muon.Muon([filters], lr=0.1).step()
+    lengths = (filters.detach() - before).flatten(1).norm(dim=1)
+    assert lengths.min() > 0.06 and lengths.max() < 0.13
+
+
+def test_schedule_rises_along_a_line_and_ends_at_nothing():
+    recipe = training.Recipe(epochs=10)
+    assert recipe.schedule(0) == 0 and recipe.schedule(0.05) == pytest.approx(0.5)
+    assert recipe.schedule(0.1) == 1 and recipe.schedule(0.55) == pytest.approx(0.5)
+    assert recipe.schedule(1) == pytest.approx(0)
+
+
+def test_pictures_grow_during_the_training():
+    recipe = training.Recipe(epochs=10, sizes=((96, 0.6), (128, 1.0)))
+    assert [recipe.size(epoch) for epoch in range(10)] == [96] * 6 + [128] * 4
+
+
+def test_held_out_part_is_a_fifth_of_every_class_and_keeps_twins_together():
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (60, 3, 16, 16), generator=generator, dtype=torch.uint8)
+    images[1] = images[0].flip(-1)  # a mirrored twin
+    images[5], images[7] = images[3], images[3]
+    names = [str(number) for number in range(60)]
+    labels = torch.arange(3).repeat_interleave(20)
+    train, held = holdout.hold_out(ImageSet(images, labels, names, ["a", "b", "c"]))
+    assert set(train.paths) | set(held.paths) == set(names)
+    assert not set(train.paths) & set(held.paths)
+    assert all(4 <= count <= 6 for count in torch.bincount(held.labels).tolist())
+    for twins in ({"0", "1"}, {"3", "5", "7"}):
+        assert len(twins & set(held.paths)) in (0, len(twins))
+
+
+def test_class_activation_maps_average_to_the_logit():
+    network = cnn.BigCatsNet().eval()
+    pictures = torch.randint(0, 256, (2, 3, 128, 128), dtype=torch.uint8)
+    maps = evaluation.class_activation_maps(network, pictures, torch.tensor([3, 7]))
+    assert maps.shape == (2, 128, 128)
+    with torch.no_grad():
+        logits = network.head(network.feature_map(pictures / 255))
+    expected = logits[[0, 1], [3, 7]] - network.head[-1].bias[[3, 7]]
+    torch.testing.assert_close(maps.mean((1, 2)), expected.detach(), rtol=0.1, atol=0.02)
 
 
 def test_soft_targets_are_torch_s_label_smoothing():

@@ -1,0 +1,45 @@
+"""A part of the training images kept back, so that a recipe is chosen without validation or test
+set (Question 4.I).
+"""
+
+import numpy as np
+import torch
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from torch import Tensor
+
+from hwlib.data import ImageSet
+from hwlib.eda import near_duplicates
+
+
+def twin_groups(images: ImageSet, threshold: float = 0.93) -> Tensor:
+    """A group number for each picture, (N,); pictures that are near-duplicates, directly or by way
+    of others, share one.
+    """
+    count = len(images.labels)
+    pairs = np.array([pair[:2] for pair in near_duplicates(images, images, threshold)]).T
+    links = coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(count, count))
+    return torch.from_numpy(connected_components(links, directed=False)[1])
+
+
+def select(images: ImageSet, chosen: Tensor) -> ImageSet:
+    """The pictures for which ``chosen`` (N,) is true, in their order."""
+    paths = [path for path, taken in zip(images.paths, chosen.tolist(), strict=True) if taken]
+    return ImageSet(images.images[chosen], images.labels[chosen], paths, images.class_names)
+
+
+def hold_out(images: ImageSet, share: float = 0.2, seed: int = 0) -> tuple[ImageSet, ImageSet]:
+    """Split off a fixed ``share`` of every class, at random; near-duplicates stay on one side.
+
+    Returns:
+        what is left for training, and what is held out.
+    """
+    groups, generator = twin_groups(images), torch.Generator().manual_seed(seed)
+    held = torch.zeros(len(images.labels), dtype=torch.bool)
+    for label in range(len(images.class_names)):
+        members = (images.labels == label).nonzero().flatten()
+        wanted = round(share * len(members))
+        for index in members[torch.randperm(len(members), generator=generator)]:
+            if (held & (images.labels == label)).sum() < wanted and not held[index]:
+                held |= groups == groups[index]
+    return select(images, ~held), select(images, held)
