@@ -3,10 +3,12 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from hwlib.cnn import BigCatsNet
 from hwlib.data import ImageSet
-from hwlib.evaluation import Score, confusion_matrix
+from hwlib.evaluation import Score, class_activation_maps, confusion_matrix
 from hwlib.evaluation import mistakes as mistake_indices
-from hwlib.plots.style import finish, new_figure, picture_grid
+from hwlib.plots.style import finish, new_figure, picture_grid, show_picture
+from hwlib.study import REFERENCE
 
 
 def sample_grid(part: ImageSet, per_class: int = 2) -> Figure:
@@ -82,3 +84,54 @@ def mistakes(result: Score, part: ImageSet, most: int = 10) -> Figure | str:
         for index, answer, probability in zip(chosen, answers, probabilities.tolist(), strict=True)
     ]
     return picture_grid(part.images[chosen], titles, columns=5, title_lines=3)
+
+
+def class_activation(
+    network: BigCatsNet, result: Score, part: ImageSet, per_row: int = 5
+) -> Figure:
+    """What the network looks at: one picture of every class, and beside it the map of evidence for
+    the class that the network named, bright where it speaks for that class.
+    """
+    names = [name.lower() for name in part.class_names]
+    first = [(part.labels == label).nonzero()[0].item() for label in range(len(names))]
+    images, answers = part.images[first], result.probabilities[first].argmax(1)
+    maps = class_activation_maps(network, images, answers)
+    rows = -(-len(first) // per_row)
+    figure, axes = new_figure(2 * rows, per_row, 7.2, 3.4 * rows)
+    for number, (image, evidence) in enumerate(zip(images, maps, strict=True)):
+        place = 2 * per_row * (number // per_row) + number % per_row
+        right = answers[number] == part.labels[first[number]]
+        title = names[number] + ("" if right else f"\nnamed {names[answers[number]]}")
+        show_picture(axes[place], image, title)
+        shown = axes[place + per_row].imshow(evidence, cmap="cividis", vmin=0)
+        axes[place + per_row].axis("off")
+        figure.colorbar(shown, ax=axes[place + per_row], shrink=0.7).ax.tick_params(labelsize=6)
+    return finish(figure)
+
+
+def frontier(summary: pd.DataFrame) -> Figure:
+    """Held-out accuracy with its 95% interval against the number of parameters (log axis)."""
+    figure, (axes,) = new_figure(1, 1, 6.4, 3.4)
+    known = summary["variant"] == REFERENCE
+    for rows, marker, colour, label in (
+        (summary[~known], "o", "#0072B2", "this network, several widths"),
+        (summary[known], "s", "#D55E00", "known solution"),
+    ):
+        share = 100 * rows["accuracy"]
+        bars = [share - 100 * rows["low"], 100 * rows["high"] - share]
+        style = {"linestyle": "-" if len(rows) > 1 else "", "capsize": 3, "linewidth": 1}
+        axes.errorbar(
+            rows["parameters"], share, yerr=bars, marker=marker, color=colour, label=label, **style
+        )
+        for size, accuracy in zip(rows["parameters"], share, strict=True):
+            axes.annotate(
+                f"{accuracy:.1f}%",
+                (size, accuracy),
+                xytext=(6, 5),
+                textcoords="offset points",
+                fontsize=8,
+            )
+    axes.set_xscale("log")
+    axes.set(xlabel="parameters", ylabel="held-out accuracy (%)")
+    axes.legend(loc="lower right")
+    return finish(figure)

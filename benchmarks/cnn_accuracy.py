@@ -1,0 +1,156 @@
+"""Train one variant of the big-cats network on four fifths of the training images and score it on
+the held-out fifth.
+
+    python benchmarks/cnn_accuracy.py ours --data-dir DIR
+    python benchmarks/cnn_accuracy.py reference --data-dir DIR
+    python benchmarks/cnn_accuracy.py
+
+The held-out pictures (a fixed fifth of every class, near-duplicates kept on one side) take no part
+in any decision of the training: the score is that of the last epoch. Validation and test set are
+never touched. A run goes into benchmarks/results/cnn.json; one that stands there is not repeated.
+An interrupted one goes on from its last epoch.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import reference
+import torch
+from filelock import FileLock
+from timing import machine
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from hwlib import augment, cnn, data, holdout, study, training
+from hwlib.parameters import Parameters
+
+RECIPE = training.Recipe(epochs=Parameters().cnn_epochs)
+
+
+def net(*widths: int) -> Callable[[], nn.Module]:
+    """The network with these widths."""
+    return lambda: cnn.BigCatsNet(widths=widths)
+
+
+def with_adamw(network: nn.Module, recipe: training.Recipe) -> list[torch.optim.Optimizer]:
+    """AdamW for all weights, in Muon's place."""
+    groups = [[p for p in network.parameters() if (p.dim() > 1) == decayed] for decayed in (1, 0)]
+    optimizers = [
+        torch.optim.AdamW(groups[0], recipe.adam_lr, weight_decay=0.05),
+        torch.optim.AdamW(groups[1], recipe.adam_lr, weight_decay=0),
+    ]
+    for group in (group for optimizer in optimizers for group in optimizer.param_groups):
+        group["initial_lr"] = group["lr"]
+    return optimizers
+
+
+def only_mirrored(images: torch.Tensor, size: int) -> torch.Tensor:
+    """In the place of the whole augmentation: mirror images alone."""
+    return augment.affine(images.float() / 255, size, rotation=0, zoom=0, shift=0)
+
+
+VARIANTS: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], dict[str, Any]]] = {
+    # name: network, changes to the recipe, functions of `training` that are replaced
+    "ours": (cnn.BigCatsNet, {}, {}),
+    "without Muon (AdamW)": (cnn.BigCatsNet, {}, {"make_optimizers": with_adamw}),
+    "without cutmix": (cnn.BigCatsNet, {"cutmix_share": 0.0}, {}),
+    "without growing pictures": (cnn.BigCatsNet, {"sizes": ((cnn.IMAGE_SIZE, 1.0),)}, {}),
+    "without smoothed labels": (cnn.BigCatsNet, {"label_smoothing": 0.0}, {}),
+    "without averaged weights": (cnn.BigCatsNet, {"average_decay": 0.0}, {}),
+    "without augmentation but mirroring": (cnn.BigCatsNet, {}, {"augment": only_mirrored}),
+    "width 1/2": (net(8, 16, 24, 32), {}, {}),
+    "width 2/3": (net(8, 24, 32, 48), {}, {}),
+    "width 3/2": (net(24, 48, 72, 112), {}, {}),
+    "width 2": (net(32, 64, 96, 144), {}, {}),
+}  # fmt: skip
+
+
+def train_ours(
+    variant: str, train: data.ImageSet, held: data.ImageSet, seed: int, epochs: int, folder: Path
+) -> tuple[nn.Module, list[float], list[float]]:
+    """The last epoch's averaged network, and held-out accuracy and seconds after each epoch."""
+    make_network, changes, replaced = VARIANTS[variant]
+    recipe = replace(RECIPE, epochs=epochs, **changes)
+    checkpoint = folder / f"{variant}-{seed}-{epochs}.pt"
+    seconds: list[float] = []
+    begun, record = time.perf_counter(), training.record_epoch
+    last: dict[str, nn.Module] = {}
+
+    def record_and_time(state: training.TrainingState, figures: tuple[float, ...]) -> None:
+        record(state, figures)
+        seconds.append(time.perf_counter() - begun)
+        last["network"] = state.average
+
+    with patch.multiple(training, record_epoch=record_and_time, **replaced):
+        result = training.train_classifier(
+            make_network, train, held, recipe, seed, checkpoint=checkpoint
+        )
+    return last["network"], result.history["validation_accuracy"], seconds
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Train and score; the run as it is stored."""
+    folder = data.locate("big_cats", options.data_dir, "real") / "train"
+    images = data.load_image_set(folder, cnn.LOAD_SIZE, cnn.CLASS_NAMES)
+    train, held = holdout.hold_out(images)
+    if options.variant == study.REFERENCE:
+        found = reference.train(train, held, options.seed, options.epochs)
+    else:
+        Path("out").mkdir(exist_ok=True)
+        found = train_ours(options.variant, train, held, options.seed, options.epochs, Path("out"))
+    network, accuracies, seconds = found
+    return {
+        "variant": options.variant,
+        "seed": options.seed,
+        "epochs": options.epochs,
+        "parameters": cnn.count_parameters(network),
+        "correct": round(accuracies[-1] * len(held.labels)),
+        "total": len(held.labels),
+        "seconds": round(seconds[-1], 1),
+        "machine": machine(),
+        "curve": [[round(s, 1), round(a, 4)] for s, a in zip(seconds, accuracies, strict=True)],
+    }
+
+
+def stored(options: argparse.Namespace) -> bool:
+    """Whether this run stands in the file already."""
+    runs = json.loads(study.STORED.read_text()) if study.STORED.is_file() else []
+    asked = (options.variant, options.seed, options.epochs)
+    return asked in [(found["variant"], found["seed"], found["epochs"]) for found in runs]
+
+
+def store(found: dict[str, Any]) -> None:
+    """Add a run to the file; several processes may."""
+    study.STORED.parent.mkdir(exist_ok=True)
+    with FileLock(study.STORED.with_suffix(".lock")):
+        runs = json.loads(study.STORED.read_text()) if study.STORED.is_file() else []
+        lines = ",\n".join(json.dumps(one) for one in [*runs, found])
+        study.STORED.write_text(f"[\n{lines}\n]\n")
+
+
+def main() -> None:
+    """Train what is asked for and not stored yet, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("variant", nargs="?", choices=[*VARIANTS, study.REFERENCE])
+    parser.add_argument("--data-dir", default="data", help="holds big_cats/train")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--epochs", type=int, help="default: as shipped, or the reference's 150")
+    options = parser.parse_args()
+    if options.variant:
+        full = reference.EPOCHS if options.variant == study.REFERENCE else RECIPE.epochs
+        options.epochs = options.epochs or full
+        if not stored(options):
+            store(run(options))
+    print(study.for_people(study.summarise(study.load_runs())).to_string())
+
+
+if __name__ == "__main__":
+    main()

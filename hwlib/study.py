@@ -1,0 +1,84 @@
+"""Stored trainings on a held-out part of the training images, from ``benchmarks/cnn_accuracy.py``:
+what the recipe's parts are worth, and what parameters buy (Question 4.I).
+
+A training takes many minutes, so the notebook reads these runs instead of repeating them.
+"""
+
+import json
+import math
+from pathlib import Path
+
+import pandas as pd
+
+from hwlib.evaluation import wilson_interval
+
+STORED = Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "cnn.json"
+FULL = "ours"  # the shipped recipe
+REFERENCE = "reference"
+FRONTIER = (FULL, REFERENCE)  # with every variant that begins with "width "
+
+
+def load_runs(path: Path = STORED) -> pd.DataFrame:
+    """All stored runs, one a row: variant, seed, epochs, parameters, correct, total, seconds."""
+    return pd.DataFrame(json.loads(path.read_text()))
+
+
+def summarise(runs: pd.DataFrame) -> pd.DataFrame:
+    """Per variant and number of epochs: parameters, runs, mean and deviation of the held-out
+    accuracy, 95% interval of the mean as of one count, minutes a run.
+    """
+    rows = []
+    for (variant, epochs), group in runs.groupby(["variant", "epochs"], sort=False):
+        shares = group["correct"] / group["total"]
+        total = int(group["total"].iloc[0])
+        low, high = wilson_interval(shares.mean() * total, total)
+        rows.append(
+            {
+                "variant": variant,
+                "epochs": epochs,
+                "parameters": int(group["parameters"].iloc[0]),
+                "runs": len(group),
+                "accuracy": shares.mean(),
+                "deviation": shares.std() if len(group) > 1 else math.nan,
+                "low": low,
+                "high": high,
+                "minutes": group["seconds"].mean() / 60,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def for_people(summary: pd.DataFrame) -> pd.DataFrame:
+    """A summary with percentages and intervals as text."""
+    deviation = summary["deviation"].map(lambda d: "–" if math.isnan(d) else f"± {100 * d:.1f}")
+    intervals = zip(summary["low"], summary["high"], strict=True)
+    return pd.DataFrame(
+        {
+            "variant": summary["variant"],
+            "epochs": summary["epochs"],
+            "parameters": summary["parameters"].map("{:,}".format),
+            "runs": summary["runs"],
+            "held-out accuracy": summary["accuracy"].map("{:.1%}".format),
+            "deviation": deviation,
+            "95% interval": [f"{low:.1%} – {high:.1%}" for low, high in intervals],
+            "minutes": summary["minutes"].map("{:.1f}".format),
+        }
+    ).set_index("variant")
+
+
+def frontier(runs: pd.DataFrame) -> pd.DataFrame:
+    """The summary of the networks of different size, each as long as it was trained at most, by
+    parameters.
+    """
+    wanted = runs["variant"].isin(FRONTIER) | runs["variant"].str.startswith("width ")
+    summary = summarise(runs[wanted]).sort_values("epochs")
+    return summary.drop_duplicates("variant", keep="last").sort_values("parameters")
+
+
+def ablation(runs: pd.DataFrame) -> pd.DataFrame:
+    """The summary of the full recipe and of the recipe less one part each, all of the same short
+    length; the full one first.
+    """
+    parts = summarise(runs[runs["variant"].str.startswith("without ")])
+    whole = summarise(runs[runs["variant"] == FULL])
+    return pd.concat([whole[whole["epochs"].isin(parts["epochs"])], parts], ignore_index=True)
