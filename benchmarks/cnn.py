@@ -64,18 +64,20 @@ def our_epoch(
 
 
 def time_to(runs: pd.DataFrame, accuracy: float) -> pd.DataFrame:
-    """Per variant the epoch and the minutes after which the held-out accuracy first was
+    """Per variant the epoch and the core minutes after which the held-out accuracy first was
     ``accuracy``, median over its runs; "–" where none of them got there.
     """
     rows = {}
     for variant in (study.REFERENCE, study.FULL):
         curves = runs[runs["variant"] == variant]["curve"]
         reached = [
-            next(((n, s / 60) for n, (s, a) in enumerate(curve, 1) if a >= accuracy), None)
+            next(((epoch, s / 60) for epoch, s, a in curve if a >= accuracy), None)
             for curve in curves
         ]
-        found = pd.DataFrame([r for r in reached if r], columns=["epoch", "minutes"])
-        rows[variant] = found.median().round(1) if len(found) else {"epoch": "–", "minutes": "–"}
+        found = pd.DataFrame([r for r in reached if r], columns=["epoch", "core minutes"])
+        rows[variant] = (
+            found.median().round(1) if len(found) else {"epoch": "–", "core minutes": "–"}
+        )
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
@@ -113,7 +115,7 @@ def main() -> None:
     print(table.round(3).to_string(), f"\n{machine()}")
     if study.STORED.is_file():
         runs = study.load_runs()
-        best = max((a for c in runs[runs["variant"] == study.REFERENCE]["curve"] for _, a in c),
+        best = max((a for c in runs[runs["variant"] == study.REFERENCE]["curve"] for _, _, a in c),
                    default=0.86)  # fmt: skip
         for accuracy in (0.8, best, 0.86):
             print(f"\ntime to {accuracy:.1%} of the held-out pictures, from stored runs:")

@@ -15,15 +15,19 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
+from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from hwlib.data import ImageSet, read_image
 
 SIZE, BATCH, EPOCHS = 64, 32, 150
+LOOK_EVERY = 4  # epochs
+Point = tuple[int, float, float]  # epoch, core seconds, held-out accuracy
+RESIZE = transforms.Resize((SIZE, SIZE))  # leaves pictures of that size as they are
 AUGMENT = transforms.Compose(
     [
-        transforms.Resize((SIZE, SIZE)),
+        RESIZE,
         transforms.RandomHorizontalFlip(),
         transforms.RandomRotation(15),
         transforms.ColorJitter(0.2, 0.2, 0.2),
@@ -33,18 +37,40 @@ AUGMENT = transforms.Compose(
 )
 PLAIN = transforms.Compose(
     [
-        transforms.Resize((SIZE, SIZE)),
+        RESIZE,
         transforms.ToTensor(),
         transforms.Normalize([0.5] * 3, [0.5] * 3),
     ]
 )
 
 
-class Pictures(Dataset):
-    """Files that are opened, resized and transformed whenever they are asked for."""
+class Clock:
+    """Processor seconds of this process, summed over its cores; can be stopped and go on."""
 
-    def __init__(self, image_set: ImageSet, transform: Callable[..., Tensor]):
+    def __init__(self):
+        self.total = 0.0
+        self.start()
+
+    def start(self) -> None:
+        """Go on."""
+        self.begun = time.process_time()
+
+    def stop(self) -> float:
+        """Stop; all seconds so far."""
+        self.total += time.process_time() - self.begun
+        return self.total
+
+
+class Pictures(Dataset):
+    """Files that are opened, resized and transformed when they are asked for; with ``in_memory``
+    they are opened and resized only once, to the same pixels.
+    """
+
+    def __init__(
+        self, image_set: ImageSet, transform: Callable[..., Tensor], in_memory: bool = False
+    ):
         self.paths, self.labels, self.transform = image_set.paths, image_set.labels, transform
+        self.kept = [RESIZE(read_image(path)) for path in self.paths] if in_memory else []
 
     def __len__(self) -> int:
         """Number of files."""
@@ -52,7 +78,8 @@ class Pictures(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         """A picture (3, SIZE, SIZE) and its label."""
-        return self.transform(read_image(self.paths[index])), int(self.labels[index])
+        image = self.kept[index] if self.kept else read_image(self.paths[index])
+        return self.transform(image), int(self.labels[index])
 
 
 def block(inputs: int, outputs: int) -> list[nn.Module]:
@@ -107,24 +134,31 @@ def train_epoch(
     return waiting
 
 
+def is_looked_at(epoch: int, epochs: int) -> bool:
+    """Whether the held-out pictures are classified after this epoch, counted from 1."""
+    return epoch % LOOK_EVERY == 0 or epoch == epochs
+
+
 def train(
     train_set: ImageSet, held_out: ImageSet, seed: int, epochs: int = EPOCHS
-) -> tuple[nn.Module, list[float], list[float]]:
-    """Train as the known solution did; the network, and held-out accuracy and seconds after each
-    epoch.
+) -> tuple[nn.Module, list[Point]]:
+    """Train as the known solution did; the network, and its way there.
+
+    To be done sooner, the pictures are kept in memory and the weights channels last, which changes
+    the time in the reference's favour and the result not at all.
     """
     torch.manual_seed(seed)
-    network = make_network(len(train_set.class_names))
+    network = make_network(len(train_set.class_names)).to(memory_format=torch.channels_last)
     counts = torch.bincount(train_set.labels).float()
     loss = nn.CrossEntropyLoss(weight=counts.sum() / (len(counts) * counts))
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
-    loader = DataLoader(Pictures(train_set, AUGMENT), BATCH, shuffle=True)
-    plain = Pictures(held_out, PLAIN)
-    accuracies, seconds, begun = [], [], time.perf_counter()
-    for _ in range(epochs):
+    loader = DataLoader(Pictures(train_set, AUGMENT, in_memory=True), BATCH, shuffle=True)
+    plain = Pictures(held_out, PLAIN, in_memory=True)
+    curve, clock = [], Clock()
+    for epoch in tqdm(range(1, epochs + 1), desc="reference", unit="epoch"):
         train_epoch(network, optimizer, loss, loader)
-        seconds.append(time.perf_counter() - begun)
-        evaluating = time.perf_counter()
-        accuracies.append(accuracy(network, plain))
-        begun += time.perf_counter() - evaluating
-    return network, accuracies, seconds
+        seconds = clock.stop()
+        if is_looked_at(epoch, epochs):
+            curve.append((epoch, round(seconds, 1), round(accuracy(network, plain), 4)))
+        clock.start()
+    return network, curve

@@ -15,7 +15,7 @@ def uniform(count: int, low: float, high: float, device: torch.device) -> Tensor
 
 
 def affine(
-    images: Tensor, size: int, rotation: float = 0.26, zoom: float = 0.25, shift: float = 0.16
+    images: Tensor, size: int, rotation: float = 0.26, zoom: float = 0.35, shift: float = 0.18
 ) -> Tensor:
     """Mirror, rotate, scale and shift each picture by one resampling, (B, 3, S, S) to (B, 3, size,
     size).

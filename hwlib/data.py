@@ -230,23 +230,29 @@ def read_all(paths: list[Path], size: int) -> np.ndarray:
     return pixels
 
 
-def load_image_set(folder: Path, size: int, class_names: Sequence[str] | None = None) -> ImageSet:
+def load_image_set(
+    folder: Path, size: int, class_names: Sequence[str] | None = None, partial: bool = False
+) -> ImageSet:
     """Read a folder of class folders into one tensor.
 
     Args:
         folder: holds one folder of pictures a class.
         size: width and height that every picture is scaled to, in pixels.
         class_names: the classes in the order of their labels; default: the folder names, sorted.
+        partial: some of ``class_names`` may have no folder.
 
     Raises:
-        DataError: a class folder is missing or empty, or a picture is unreadable.
+        DataError: a class folder is missing, unknown or empty, or a picture is unreadable.
     """
-    found = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-    names = list(class_names or found)
-    if found != sorted(names):
-        differing = ", ".join(sorted(set(found) ^ set(names))) or "none at all"
-        raise DataError(f"{folder} must hold one folder a class; missing or unknown: {differing}.")
-    by_class = [image_paths(folder / name) for name in names]
+    if not folder.is_dir():
+        raise DataError(f"There is no folder {folder}.")
+    found = {p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")}
+    names = list(class_names or sorted(found))
+    differing = (found - set(names)) if partial and found else (found ^ set(names))
+    if differing or not found:
+        listed = ", ".join(sorted(differing)) or "all of them"
+        raise DataError(f"{folder} must hold one folder a class; missing or unknown: {listed}.")
+    by_class = [image_paths(folder / name) if name in found else [] for name in names]
     paths = [path for class_paths in by_class for path in class_paths]
     labels = torch.repeat_interleave(
         torch.arange(len(names)), torch.tensor([len(p) for p in by_class])

@@ -70,7 +70,7 @@ class Parameters(BaseModel):
         list[LearningRate], Field(min_length=1), AfterValidator(check_distinct)
     ] = [0.001, 0.01, 0.1]
     mlp_epochs: Epochs = 16
-    cnn_epochs: Epochs = 100
+    cnn_epochs: Epochs = 160
     vgg_weights: Annotated[str, AfterValidator(check_weights)] = "imagenet"
     output_dir: Text = "out/notebook"
 

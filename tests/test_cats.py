@@ -1,8 +1,12 @@
 """The big-cats network: its file, its training, its scores."""
 
 import ast
+import os
+import random
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -93,6 +97,47 @@ def test_an_interrupted_training_ends_like_an_undisturbed_one(tmp_path, monkeypa
     assert resumed.history == undisturbed.history
     for name, value in undisturbed.state_dict.items():
         assert torch.equal(resumed.state_dict[name], value)
+
+
+TRAIN_IN_A_PROCESS = """
+import sys
+from pathlib import Path
+import torch
+from hwlib import training
+from test_cats import small_network, toy_set
+recipe = training.Recipe(epochs=60, batch_size=8, sizes=((6, 0.5), (8, 1.0)))
+parts = toy_set(160, 0), toy_set(20, 1)
+result = training.train_classifier(small_network, *parts, recipe, checkpoint=Path(sys.argv[1]))
+torch.save({"history": result.history, **result.state_dict}, sys.argv[2])
+"""
+
+
+def test_a_training_killed_five_times_ends_like_an_undisturbed_one(tmp_path):
+    """SIGKILL, at whatever point the process is."""
+
+    def begin(name: str) -> subprocess.Popen:
+        command = [sys.executable, "-c", TRAIN_IN_A_PROCESS, f"{name}.checkpoint", f"{name}.result"]
+        path = os.pathsep.join([str(CLASS_FILE.parents[1]), str(Path(__file__).parent)])
+        env = os.environ | {"PYTHONPATH": path}
+        return subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.DEVNULL)
+
+    assert begin("undisturbed").wait() == 0
+    checkpoint, kills, moments = tmp_path / "killed.checkpoint", 0, random.Random(0)
+    while kills < 5:
+        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else None
+        process = begin("killed")
+        while process.poll() is None and (
+            not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before
+        ):
+            time.sleep(0.002)
+        time.sleep(moments.uniform(0, 0.15))
+        process.kill()
+        assert process.wait() == -signal.SIGKILL, "it ended before it was killed"
+        kills += 1
+    assert begin("killed").wait() == 0
+    undisturbed, killed = (torch.load(tmp_path / f"{n}.result") for n in ("undisturbed", "killed"))
+    assert killed.pop("history") == undisturbed.pop("history")
+    assert all(torch.equal(value, undisturbed[name]) for name, value in killed.items())
 
 
 def test_a_checkpoint_of_another_training_is_not_continued(tmp_path):

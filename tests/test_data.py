@@ -143,3 +143,17 @@ def test_without_a_place_for_the_cache_pictures_are_read_all_the_same(tmp_path, 
     (tmp_path / "A").mkdir()
     Image.new("RGB", (9, 9), (10, 20, 30)).save(tmp_path / "A" / "1.png")
     assert data.load_image_set(tmp_path, 6).images.shape == (1, 3, 6, 6)
+
+
+def test_a_grader_s_folder_may_lack_classes_but_hold_no_strange_ones(tmp_path):
+    draw(tmp_path / "TIGER", "1.png", (200, 100, 20))
+    found = data.load_image_set(tmp_path, 6, ["PUMA", "TIGER"], partial=True)
+    assert found.labels.tolist() == [1] and found.class_names == ["PUMA", "TIGER"]
+    with pytest.raises(data.DataError, match="PUMA"):
+        data.load_image_set(tmp_path, 6, ["PUMA", "TIGER"])
+    draw(tmp_path / "WOLF", "1.png", (90, 90, 90))
+    with pytest.raises(data.DataError, match="WOLF"):
+        data.load_image_set(tmp_path, 6, ["PUMA", "TIGER"], partial=True)
+    for empty in (tmp_path / "WOLF", tmp_path / "nowhere"):
+        with pytest.raises(data.DataError, match=empty.name):
+            data.load_image_set(empty, 6, ["PUMA"], partial=True)

@@ -110,28 +110,21 @@ def class_activation(
 
 
 def frontier(summary: pd.DataFrame) -> Figure:
-    """Held-out accuracy with its 95% interval against the number of parameters (log axis)."""
-    figure, (axes,) = new_figure(1, 1, 6.4, 3.4)
-    known = summary["variant"] == REFERENCE
-    for rows, marker, colour, label in (
-        (summary[~known], "o", "#0072B2", "this network, several widths"),
-        (summary[known], "s", "#D55E00", "known solution"),
-    ):
-        share = 100 * rows["accuracy"]
-        bars = [share - 100 * rows["low"], 100 * rows["high"] - share]
-        style = {"linestyle": "-" if len(rows) > 1 else "", "capsize": 3, "linewidth": 1}
-        axes.errorbar(
-            rows["parameters"], share, yerr=bars, marker=marker, color=colour, label=label, **style
-        )
-        for size, accuracy in zip(rows["parameters"], share, strict=True):
-            axes.annotate(
-                f"{accuracy:.1f}%",
-                (size, accuracy),
-                xytext=(6, 5),
-                textcoords="offset points",
-                fontsize=8,
-            )
-    axes.set_xscale("log")
-    axes.set(xlabel="parameters", ylabel="held-out accuracy (%)")
+    """Held-out accuracy with its 95% interval against the number of parameters (log axis), one line
+    for each length of the training; the known solution apart.
+    """
+    figure, (axes,) = new_figure(1, 1, 6.4, 3.6)
+    own = summary[summary["variant"] != REFERENCE]
+    curves = {f"ours, {epochs} epochs": part for epochs, part in own.groupby("epochs")}
+    known = summary[summary["variant"] == REFERENCE]
+    curves |= {f"known solution, {epochs} epochs": part for epochs, part in known.groupby("epochs")}
+    for (label, part), marker in zip(curves.items(), "osD^v", strict=False):
+        share = 100 * part["accuracy"]
+        bars = [share - 100 * part["low"], 100 * part["high"] - share]
+        axes.errorbar(part["parameters"], share, bars, marker=marker, capsize=3, label=label)
+        for size, accuracy in zip(part["parameters"], share, strict=True):
+            place = {"xytext": (5, 6), "textcoords": "offset points", "fontsize": 8}
+            axes.annotate(f"{accuracy:.1f}", (size, accuracy), **place)
+    axes.set(xscale="log", xlabel="parameters", ylabel="held-out accuracy (%)")
     axes.legend(loc="lower right")
     return finish(figure)
