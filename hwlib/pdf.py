@@ -28,6 +28,7 @@ PICTURE_TYPES = {
     "image/png": "png",
     "image/jpeg": "jpg",
     "image/gif": "gif",
+    "image/webp": "webp",
     "image/svg+xml": "svg",
 }
 
@@ -100,16 +101,15 @@ def save_pictures(blocks: list[Block], folder: Path, target: Path) -> dict[str, 
                 (target / name).write_bytes(found[0])
                 pictures[unique] = name
                 block["markup"] = block["markup"].replace(
-                    f'#picture("{source}")', f'#picture("{unique}")'
+                    f'#picture("{source}",', f'#picture("{unique}",'
                 )
     return pictures
 
 
 def save_figures(blocks: list[Block], target: Path) -> None:
     """Write the outputs' figures into ``target`` and put their file names into the blocks."""
-    for number, block in enumerate(block for block in blocks if block["kind"] == "figure"):
-        block["path"] = f"figure-{number + 1}.{PICTURE_TYPES[block['mime']]}"
-        block["number"] = number + 1
+    for block in (block for block in blocks if block["kind"] == "figure"):
+        block["path"] = f"figure-{block['number']}.{PICTURE_TYPES[block['mime']]}"
         (target / block["path"]).write_bytes(block.pop("content"))
 
 
@@ -127,13 +127,18 @@ def compile_document(content: dict[str, Any], folder: Path) -> bytes:
 
 
 def find_culprits(content: dict[str, Any], folder: Path) -> list[Block]:
-    """The blocks that cannot be compiled even alone, with Typst's reason under ``reason``."""
+    """The blocks that cannot be compiled even alone, with Typst's reason under ``reason``.
+
+    Raises:
+        typst.TypstError: it is not for the blocks that the document cannot be compiled.
+    """
+    compile_document({**content, "blocks": []}, folder)
     culprits = []
     for block in content["blocks"]:
         try:
             compile_document({**content, "blocks": [block]}, folder)
         except typst.TypstError as error:
-            culprits.append(block | {"reason": str(error)})
+            culprits.append(block | {"reason": str(error).split("\n")[0]})
     return culprits
 
 
@@ -165,18 +170,24 @@ class TypstPDFExporter(Exporter):
         Raises:
             PdfError: the PDF cannot be made or lacks something that the notebook holds.
         """
-        hash_before = notebook_hash(nb)
-        nb, resources = super().from_notebook_node(nb, resources, **options)
-        nb = self.replace_unprintable(nb)
-        where = resources.get("metadata", {})
-        content = document.describe(nb, where.get("name", "Notebook"), hash_before)
-        self.convert_texts(content["blocks"])
+        content, resources = self.describe(self.replace_unprintable(nb), resources, **options)
+        content["keywords"] = [f"sha256:{notebook_hash(nb)}"]
+        folder = Path(resources.get("metadata", {}).get("path") or ".")
         with tempfile.TemporaryDirectory(prefix="typstpdf-") as temporary:
-            pdf = self.build(content, Path(where.get("path") or "."), Path(temporary))
-        missing = proof.find_missing(pdf, content)
+            pdf = self.build(content, folder, Path(temporary))
+        missing = proof.find_missing(pdf, content["blocks"])
         if missing:
             raise PdfError(f"The PDF is not complete: {missing}")
         return pdf, resources
+
+    def describe(
+        self, nb: NotebookNode, resources: Any = None, **options: Any
+    ) -> tuple[dict[str, Any], Any]:
+        """What the PDF is made from, and what it is held against, as data."""
+        nb, resources = super().from_notebook_node(nb, resources, **options)
+        content = document.describe(nb, resources.get("metadata", {}).get("name", "Notebook"))
+        self.convert_texts(content["blocks"])
+        return content, resources
 
     def replace_unprintable(self, nb: NotebookNode) -> NotebookNode:
         """Write characters that no font here has as their code points, and say so."""
@@ -186,7 +197,7 @@ class TypstPDFExporter(Exporter):
             return nb
         self.log.warning(
             "No font here has the characters %s; they are printed as U+... Install a font that has "
-            "them, such as Noto.",
+            "them (on Debian fonts-noto-color-emoji, fonts-noto-cjk or fonts-noto-core).",
             " ".join(missing),
         )
         return from_dict(json.loads(text.translate(fonts.replacements(missing))))
@@ -199,6 +210,8 @@ class TypstPDFExporter(Exporter):
             self.log.warning("%s", warnings)
         for block, result in zip(texts, converted, strict=True):
             block.update(result)
+            if block["kind"] == "output" and not result["markup"].strip():
+                block |= document.notice_block("An output for browsers alone is in the notebook.")
 
     def build(self, content: dict[str, Any], folder: Path, temporary: Path) -> bytes:
         """Compile; a text that Typst does not understand is shown as it was written instead."""
@@ -207,20 +220,30 @@ class TypstPDFExporter(Exporter):
         try:
             return compile_document(content, temporary)
         except typst.TypstError as error:
-            culprits = find_culprits(content, temporary)
-            if not culprits:
-                raise PdfError(f"Typst could not set the notebook: {error}") from error
-        for culprit in culprits:
-            self.log.warning(
-                "Cell %s is shown as plain text: %s", culprit["cell"], culprit["reason"]
-            )
-        broken = {culprit["cell"] for culprit in culprits}
-        content["blocks"] = [
-            document.as_plain_text(b) if b["cell"] in broken and "text" in b else b
-            for b in content["blocks"]
-        ]
+            self.show_as_written(content, temporary, error)
         try:
             return compile_document(content, temporary)
         except typst.TypstError as error:
-            names = ", ".join(str(culprit["cell"]) for culprit in culprits)
-            raise PdfError(f"Typst could not set cell {names}: {error}") from error
+            raise PdfError(f"Typst could not set the notebook: {error}") from error
+
+    def show_as_written(
+        self, content: dict[str, Any], temporary: Path, error: typst.TypstError
+    ) -> None:
+        """Put plain text in place of what cannot be compiled.
+
+        Raises:
+            PdfError: that cannot be done; the message names the cell where it is a cell's fault.
+        """
+        try:
+            culprits = find_culprits(content, temporary)
+        except typst.TypstError:
+            culprits = []
+        for culprit in culprits:
+            cell, reason = culprit["cell"], culprit["reason"]
+            if "text" not in culprit:
+                raise PdfError(f"Typst could not set an output of cell {cell}: {reason}") from error
+            self.log.warning("Cell %s is shown as plain text: %s", cell, reason)
+        broken = [culprit["markup"] for culprit in culprits]
+        content["blocks"] = [
+            document.as_plain_text(b) if b.get("markup") in broken else b for b in content["blocks"]
+        ]
