@@ -71,14 +71,14 @@ def holds_both_ways(text: str, piece: str) -> bool:
     return all(word in text or word[::-1] in text for word in re.findall(r"\w+", piece))
 
 
-def pieces(block: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
-    """What a block prints: the kind of piece, its text, and whether every sign counts."""
+def pieces(block: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a block prints: the kind of piece and its text."""
     for line in block.get("lines", []):
-        yield "line", "".join(body for _, body in line["tokens"]), True
-    for cell in block.get("cells", []):
-        yield "table cell", cell, True
+        yield "line", "".join(body for _, body in line["tokens"])
+    for kind, cells in (("spanning cell", "spans"), ("table cell", "cells")):
+        yield from ((kind, cell) for cell in block.get(cells, []))
     for words in [*block.get("words", []), block.get("caption", "")]:
-        yield "text", words, False
+        yield "text", words
 
 
 def find_missing_text(text: str, blocks: list[dict[str, Any]]) -> str:
@@ -87,13 +87,15 @@ def find_missing_text(text: str, blocks: list[dict[str, Any]]) -> str:
     """
     strict, loose = Reader(squeeze(text)), Reader(letters(text))
     for block in blocks:
-        for kind, piece, every_sign in pieces(block):
+        for kind, piece in pieces(block):
             if RIGHT_TO_LEFT.search(piece):
                 found = holds_both_ways(text, piece)
-            elif every_sign:
-                found = strict.find(squeeze(piece))
-            else:
+            elif kind == "text":
                 found = loose.find(letters(piece))
+            elif kind == "spanning cell":
+                found = strict.text.find(squeeze(piece), strict.position) >= 0
+            else:
+                found = strict.find(squeeze(piece))
             if not found:
                 return f"cell {block['cell']} holds the {kind} {piece[:100]!r}, the PDF does not."
     return ""

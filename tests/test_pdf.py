@@ -168,6 +168,13 @@ def test_a_wide_table_is_continued_below_and_its_cells_are_proven():
         assert ("table cell" in missing) == (cells != ["1.5"]), missing
 
 
+def test_cells_of_several_rows_are_found_where_typst_sets_them():
+    index = pd.MultiIndex.from_product([["early", "late"], [1, 2]])
+    table = pd.DataFrame({"x": ["early", "b", "c", "d"]}, index=index).to_html()
+    pdf = convert(code("table", result(text__html=table)), code("after = 1", count=2))
+    assert "after = 1" in text_of(pdf)
+
+
 def test_prose_is_proven_over_hyphens_and_page_ends():
     words = "characteristically incomprehensible interdisciplinary considerations " * 90
     cell = new_markdown_cell(f"{words}\n\n*last* words[^1]\n\n[^1]: note")

@@ -1,6 +1,6 @@
 -- Turns pieces of Markdown and HTML into Typst markup, all in one process.
 -- In, as JSON: a list of {format, text}. Out, as JSON: a list of {markup, pictures, headings, words,
--- cells}; words are the runs of text between maths and pictures, cells those within tables.
+-- cells, spans}: words are the runs of text between maths and pictures, the others those in tables.
 -- No text can become Typst code: raw Typst is shown as text, and pandoc escapes the rest.
 
 local pieces = pandoc.json.decode(io.read('a'), false)
@@ -72,9 +72,15 @@ local function set_direction(blocks)
   return result
 end
 
--- The runs of text in a document, those of tables apart.
+local function all_rows(grid)
+  local rows = pandoc.List(grid.head.rows)
+  for _, body in ipairs(grid.bodies) do rows = rows .. body.head .. body.body end
+  return rows .. grid.foot.rows
+end
+
+-- The runs of text in a document, those of tables apart; Typst sets cells of several rows last.
 local function collect(document)
-  local words, cells = pandoc.List(), pandoc.List()
+  local words, cells, spans = pandoc.List(), pandoc.List(), pandoc.List()
   local function into(runs)
     local function begin() runs:insert('') end
     local function go_on(element) runs[#runs] = (runs[#runs] or '') .. element.text end
@@ -92,11 +98,15 @@ local function collect(document)
   end
   local outside = into(words)
   outside.Table = function(grid)
-    grid:walk(into(cells))
+    for _, row in ipairs(all_rows(grid)) do
+      for _, cell in ipairs(row.cells) do
+        pandoc.Blocks(cell.contents):walk(into(cell.row_span > 1 and spans or cells))
+      end
+    end
     return grid, false
   end
   document:walk(outside)
-  return words, cells
+  return { words = words, cells = cells, spans = spans }
 end
 
 -- Columns of numbers are aligned right, columns of words left, headings with their column.
@@ -127,12 +137,6 @@ end
 -- A table too wide to be read is continued below, its first column repeated. The unit is one
 -- character; a column's padding is worth some.
 local WIDEST, PADDING, LONGEST = 150, 2.4, 40
-
-local function all_rows(grid)
-  local rows = pandoc.List(grid.head.rows)
-  for _, body in ipairs(grid.bodies) do rows = rows .. body.head .. body.body end
-  return rows .. grid.foot.rows
-end
 
 -- Lists of columns that fit side by side; nil where cells span several, so none can be parted.
 local function group_columns(grid)
@@ -196,7 +200,7 @@ local function convert(piece)
     return pandoc.RawInline('typst', call)
   end
   local document = read(piece):walk({ Table = split_columns })
-  local words, cells = collect(document)
+  local result = collect(document)
   document = document:walk({
     RawInline = function(raw)
       return raw.format == 'html' and {} or pandoc.Code(raw.text)
@@ -215,10 +219,9 @@ local function convert(piece)
     Code = make_breakable,
   }):walk({ Image = show_picture, Math = maths, Table = align_columns })
   document.blocks = set_direction(document.blocks)
-  return {
-    markup = pandoc.write(document, 'typst'),
-    pictures = pictures, headings = headings, words = words, cells = cells,
-  }
+  result.markup = pandoc.write(document, 'typst')
+  result.pictures, result.headings = pictures, headings
+  return result
 end
 
 local results = pandoc.List(pieces):map(convert)
