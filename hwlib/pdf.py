@@ -11,6 +11,7 @@ import hashlib
 import json
 import subprocess
 import tempfile
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,16 @@ class PdfError(RuntimeError):
 def notebook_hash(notebook: NotebookNode) -> str:
     """SHA-256 of a notebook's content; the PDF carries it, which ties the two together."""
     return hashlib.sha256(json.dumps(notebook, sort_keys=True).encode()).hexdigest()
+
+
+def drop_empty_tags(notebook: NotebookNode) -> NotebookNode:
+    """A copy without ``tags: null``, which some editors write and nbconvert stumbles over."""
+    notebook = deepcopy(notebook)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    for metadata in (holder.get("metadata", {}) for holder in [*notebook.cells, *outputs]):
+        if metadata.get("tags", []) is None:
+            del metadata["tags"]
+    return notebook
 
 
 def to_typst(pieces: list[dict[str, str]]) -> tuple[list[dict[str, Any]], str]:
@@ -184,7 +195,7 @@ class TypstPDFExporter(Exporter):
         self, nb: NotebookNode, resources: Any = None, **options: Any
     ) -> tuple[dict[str, Any], Any]:
         """What the PDF is made from, and what it is held against, as data."""
-        nb, resources = super().from_notebook_node(nb, resources, **options)
+        nb, resources = super().from_notebook_node(drop_empty_tags(nb), resources, **options)
         content = document.describe(nb, resources.get("metadata", {}).get("name", "Notebook"))
         self.convert_texts(content["blocks"])
         return content, resources

@@ -66,9 +66,11 @@ class Reader:
 
 
 def holds_both_ways(text: str, piece: str) -> bool:
-    """Whether a text holds the words of a piece with Hebrew or Arabic, which comes back in the
-    order in which it is seen."""
-    return all(word in text or word[::-1] in text for word in re.findall(r"\w+", piece))
+    """Whether a squeezed text holds the words of a piece with Hebrew or Arabic, which comes back in
+    the order in which it is seen.
+    """
+    words = re.findall(r"\w+", piece)
+    return all(squeeze(word) in text or squeeze(word[::-1]) in text for word in words)
 
 
 def pieces(block: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -89,7 +91,7 @@ def find_missing_text(text: str, blocks: list[dict[str, Any]]) -> str:
     for block in blocks:
         for kind, piece in pieces(block):
             if RIGHT_TO_LEFT.search(piece):
-                found = holds_both_ways(text, piece)
+                found = holds_both_ways(strict.text, piece)
             elif kind == "text":
                 found = loose.find(letters(piece))
             elif kind == "spanning cell":

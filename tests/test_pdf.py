@@ -282,6 +282,14 @@ def test_tags_hide_what_they_say():
     assert "shown output" in text and "secret" not in text and "gone" not in text
 
 
+def test_tags_that_are_null_hide_nothing():
+    notebook = new_notebook(cells=[code("shown_source", stream("shown output"))])
+    notebook.cells[0].metadata["tags"] = None
+    notebook.cells[0].outputs[0]["metadata"] = {"tags": None}
+    text = text_of(TypstPDFExporter().from_notebook_node(notebook)[0])
+    assert "shown_source" in text and "shown output" in text
+
+
 @pytest.mark.parametrize(
     "cells",
     [

@@ -136,7 +136,7 @@ end
 
 -- A table too wide to be read is continued below, its first column repeated. The unit is one
 -- character; a column's padding is worth some.
-local WIDEST, PADDING, LONGEST = 150, 2.4, 40
+local WIDEST, PADDING, LONGEST = 170, 2.4, 40
 
 -- Lists of columns that fit side by side; nil where cells span several, so none can be parted.
 local function group_columns(grid)
@@ -148,11 +148,14 @@ local function group_columns(grid)
       widths[column] = math.max(widths[column] or 0, math.min(length, LONGEST) + PADDING)
     end
   end
-  local groups, used = pandoc.List({ pandoc.List({ 1 }) }), widths[1]
+  local total = 0
+  for column = 2, #widths do total = total + widths[column] end
+  local fair = total / math.ceil(total / (WIDEST - (widths[1] or 0)))
+  local groups, used = pandoc.List({ pandoc.List({ 1 }) }), 0
   for column = 2, #widths do
-    if used + widths[column] > WIDEST and #groups:at(-1) > 1 then
+    if used + widths[column] / 2 > fair then
       groups:insert(pandoc.List({ 1 }))
-      used = widths[1]
+      used = 0
     end
     groups:at(-1):insert(column)
     used = used + widths[column]
