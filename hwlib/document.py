@@ -5,6 +5,7 @@ cell's place, from 1) and what that kind needs.
 """
 
 import base64
+import binascii
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -149,8 +150,11 @@ def output_block(text_format: str, text: str) -> Block:
 
 
 def figure_block(mime: str, content: str, caption: str) -> Block:
-    """A figure; numbered later, when all are known."""
-    raw = content.encode() if mime.endswith("xml") else base64.b64decode(content)
+    """A figure; numbered later, when all are known. A damaged one fails when it is set."""
+    try:
+        raw = content.encode() if mime.endswith("xml") else base64.b64decode(content)
+    except binascii.Error:
+        raw = b""
     return {"kind": "figure", "mime": mime, "content": raw, "caption": caption}
 
 

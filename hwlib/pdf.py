@@ -14,6 +14,7 @@ import tempfile
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import typst
 from nbconvert.exporters import Exporter
@@ -83,7 +84,8 @@ def find_picture(
         folder: the notebook's.
     """
     if source.startswith("attachment:"):
-        for mime, content in attachments.get(source.removeprefix("attachment:"), {}).items():
+        name = source.removeprefix("attachment:")
+        for mime, content in attachments.get(name, attachments.get(unquote(name), {})).items():
             return base64.b64decode(content), PICTURE_TYPES.get(mime, "")
     if source.startswith("data:"):
         head, _, content = source.partition(";base64,")
@@ -91,7 +93,7 @@ def find_picture(
             return base64.b64decode(content), PICTURE_TYPES.get(head.removeprefix("data:"), "")
         except binascii.Error:
             return None
-    path = folder / source
+    path = folder / unquote(source)
     if "://" not in source and path.is_file():
         return path.read_bytes(), path.suffix.lstrip(".").lower()
     return None
