@@ -6,6 +6,7 @@ Python's own, sockets, other programs. That stops simple malice; it is no contai
 """
 
 import json
+import os
 import pickle
 import site
 import sys
@@ -78,7 +79,7 @@ def refuse(event: str, arguments: tuple) -> None:
     if watched is None or not event.startswith(FORBIDDEN):
         return
     path = str(arguments[0]) if arguments else ""
-    writes = event == "open" and (set(str(arguments[1] or "r")) & set("wax+"))
+    writes = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
     if path.startswith(LIBRARIES) and event in ("open", "os.listdir", "os.scandir") and not writes:
         return
     watched.append(f"{event} {path}")
@@ -140,19 +141,18 @@ def build_network(module: ModuleType, weights: dict[str, Tensor], name: str) -> 
     Raises:
         RescoreError: no class of the file takes them.
     """
-    reasons = []
-    for candidate in list(vars(module).values()):
-        if not (isinstance(candidate, type) and issubclass(candidate, nn.Module)):
-            continue
+    classes = [item for item in vars(module).values() if isinstance(item, type)]
+    candidates = [item for item in classes if issubclass(item, nn.Module)]
+    for candidate in candidates:
         try:
             network = candidate()
             network.load_state_dict(weights)
-        except (TypeError, AttributeError, RuntimeError) as error:
-            reasons.append(f"{candidate.__name__}: {str(error).splitlines()[0]}")
+        except (TypeError, AttributeError, RuntimeError):
             continue
         check_tensors(name, weights, network.state_dict())
         return network.eval()
-    raise RescoreError(f"The Q4 pickle fits no class of the class file ({'; '.join(reasons)}).")
+    names = ", ".join(candidate.__name__ for candidate in candidates) or "it has none"
+    raise RescoreError(f"The Q4 pickle fits no class of the class file ({names}).")
 
 
 def score_q4(weights_path: Path, class_path: Path, folder: Path) -> dict[str, Any]:

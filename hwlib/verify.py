@@ -143,7 +143,8 @@ def check_pdf(content: bytes, notebook: NotebookNode) -> str:
     try:
         metadata = proof.read_metadata(content)
     except pypdfium2.PdfiumError as error:
-        raise VerifyError(f"The PDF cannot be opened: {error}.") from error
+        reason = str(error).rstrip(".")
+        raise VerifyError(f"The PDF cannot be opened: {reason}.") from error
     if f"sha256:{notebook_hash(notebook)}" not in metadata["Keywords"]:
         raise VerifyError("The PDF was not made from this notebook: the content hashes differ.")
     if not metadata["Creator"].startswith("Typst"):

@@ -202,6 +202,7 @@ def audited():
     [
         ("torch.load('/etc/hostname')", "reaches outside .open /etc/hostname"),
         ("torch.serialization.os.open('/tmp/hwlib-x', 65)", "reaches outside .open /tmp/hwlib-x"),
+        ("import os; os.open(torch.__file__, os.O_RDWR)", "reaches outside .open"),
         ("torch.hub.load_state_dict_from_url('http://localhost:9/x')", "reaches outside"),
         ("torch.serialization.os.system('touch /tmp/hwlib-x')", "reaches outside .os.system"),
         ("import socket; socket.create_connection(('127.0.0.1', 9))", "reaches outside .socket"),
@@ -235,7 +236,7 @@ def test_q4_weights_must_fit_the_class(tmp_path):
     good = {"layer.weight": torch.zeros(2, 2), "layer.bias": torch.zeros(2)}
     assert isinstance(rescore.build_network(module, good, "Q4"), torch.nn.Module)
     for weights, message in (
-        ({"a": torch.zeros(1)}, "fits no class"),
+        ({"a": torch.zeros(1)}, r"fits no class of the class file \(Net\)"),
         ({"layer.weight": torch.zeros(9, 9), "layer.bias": torch.zeros(2)}, "fits no class"),
         (good | {"layer.bias": torch.zeros(2).long()}, "of type torch.int64"),
         (good | {"layer.bias": torch.full((2,), torch.inf)}, "not finite"),
