@@ -78,7 +78,8 @@ def refuse(event: str, arguments: tuple) -> None:
     """
     if watched is None or not event.startswith(FORBIDDEN):
         return
-    path = str(arguments[0]) if arguments else ""
+    first = arguments[0] if arguments else ""
+    path = os.fsdecode(first) if isinstance(first, (bytes, str)) else str(first)
     writes = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
     if path.startswith(LIBRARIES) and event in ("open", "os.listdir", "os.scandir") and not writes:
         return
