@@ -1,7 +1,9 @@
 """The zip that is handed in: five files under their agreed names, always the same bytes."""
 
 import re
+import stat
 import zipfile
+import zlib
 from pathlib import Path
 
 ENDINGS = (".ipynb", ".pdf", ".py", "_Q3.pkl", "_Q4.pkl")
@@ -57,6 +59,21 @@ def check_names(path: Path, names: list[str]) -> None:
         raise BundleError("The bundle holds a file twice.")
 
 
+def check_entries(entries: list[zipfile.ZipInfo]) -> None:
+    """The zip's entries are plain files, and not too large together.
+
+    Raises:
+        BundleError: one is a link or encrypted, or they would fill the memory.
+    """
+    for entry in entries:
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            raise BundleError(f"{entry.filename} is a link to another file, not a file.")
+        if entry.flag_bits & 1:
+            raise BundleError(f"{entry.filename} is encrypted; hand in a zip without a password.")
+    if sum(entry.file_size for entry in entries) > MAX_BYTES:
+        raise BundleError(f"The bundle unpacks to more than {MAX_BYTES // 10**6} MB.")
+
+
 def read_bundle(path: Path) -> dict[str, bytes]:
     """The bundle's files by ending, checked; nothing is written anywhere.
 
@@ -67,10 +84,9 @@ def read_bundle(path: Path) -> dict[str, bytes]:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             check_names(path, [entry.filename for entry in entries])
-            if sum(entry.file_size for entry in entries) > MAX_BYTES:
-                raise BundleError(f"The bundle unpacks to more than {MAX_BYTES // 10**6} MB.")
+            check_entries(entries)
             return {e.filename.removeprefix(path.stem): archive.read(e) for e in entries}
     except FileNotFoundError as error:
         raise BundleError(f"There is no file {path}.") from error
-    except (OSError, RuntimeError, zipfile.BadZipFile, NotImplementedError) as error:
+    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise BundleError(f"{path} is not a readable zip: {error}.") from error

@@ -5,6 +5,7 @@ cell's place, from 1) and what that kind needs.
 """
 
 import base64
+import binascii
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -18,16 +19,19 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Name, Number, Operator, String, Token
 from pygments.util import ClassNotFound
 
+from hwlib import maths, terminal
 from hwlib.results import find_claims
 
 Block = dict[str, Any]
 
 COLUMNS = 100  # what fits beside the line numbers at the template's type size
-MARKDOWN = "gfm+tex_math_dollars+attributes-yaml_metadata_block"
+MARKDOWN = "gfm-emoji+tex_math_dollars+attributes-yaml_metadata_block"
 HEAD_LINES, TAIL_LINES = 150, 50  # of an output that is longer than both together
 STAYS_WITH_OUTPUT = 15  # lines of code that are not parted from their output by a page's end
 SHORT_TABLE = 25  # rows that are kept on one page
-FIGURES = ("image/svg+xml", "image/png", "image/jpeg", "image/gif")
+PIXELS = ("image/png", "image/jpeg", "image/gif", "image/webp")
+WIDGET = "application/vnd.jupyter.widget-view+json"
+PLAIN_TITLE = re.compile(r"# ([^$`*<>\[\]\\]+)")
 STYLES = [
     (Comment, "comment"),
     (String, "string"),
@@ -39,11 +43,6 @@ STYLES = [
     (Name.Decorator, "decorator"),
     (Token, "plain"),
 ]
-ENVIRONMENT = re.compile(
-    r"```.*?```|`[^`]*`|\$\$.*?\$\$|(?<!\\)\$[^$\n]+\$|(?P<maths>\\begin\{(?P<name>[a-z]+\*?)\}.*?\\end\{(?P=name)\})",
-    re.DOTALL,
-)
-PROGRESS_BAR = re.compile(r"\d+%\|.*\|.*\[.*\]|\d+\w*it \[\d\d:\d\d.*\]")
 
 
 def style_of(kind: Any) -> str:
@@ -111,55 +110,31 @@ def code_lines(source: str, language: str) -> list[dict[str, Any]]:
 def text_lines(text: str) -> list[dict[str, Any]]:
     """Output as lines; a very long one keeps its beginning and end and says what is left out."""
     lines = text.rstrip("\n").split("\n")
-    if len(lines) > HEAD_LINES + TAIL_LINES:
-        left_out = len(lines) - HEAD_LINES - TAIL_LINES
-        notice = f"… {left_out:,} more lines are in the notebook …"
-        lines = [*lines[:HEAD_LINES], notice, *lines[-TAIL_LINES:]]
-    return to_lines([("plain", "\n".join(lines))])
+    most = HEAD_LINES + TAIL_LINES
+    left_out = max(0, len(lines) - most)
+    if left_out:  # long before a page is: folding takes time
+        lines = lines[:HEAD_LINES] + lines[-TAIL_LINES:]
+    printed = to_lines([("plain", "\n".join(lines))])
+    left_out += max(0, len(printed) - most)
+    if left_out:
+        notice = to_lines([("comment", f"… {left_out:,} more lines are in the notebook …")])
+        printed = printed[:HEAD_LINES] + notice + printed[-TAIL_LINES:]
+    return printed
 
 
-def on_screen(text: str) -> str:
-    """What a terminal would show: carriage returns, backspaces and cursor-up done; no colours.
+def markdown_block(cell: NotebookNode, numbers: dict[str, str]) -> Block:
+    """A text; a question starts a new page.
 
-    Finished progress bars are left out: they say nothing on paper.
+    Args:
+        cell: a Markdown cell.
+        numbers: of the equations, by label.
     """
-    rows, row, column = [""], 0, 0
-    for part in re.split(r"(\n|\r|\x08|\x1b\[\d*A)", text):
-        if part == "\n":
-            row, column = row + 1, 0
-            rows.extend([""] * (row + 1 - len(rows)))
-        elif part == "\r":
-            column = 0
-        elif part == "\x08":
-            column = max(0, column - 1)
-        elif part.startswith("\x1b[") and part.endswith("A"):
-            row = max(0, row - int(part[2:-1] or 1))
-        else:
-            plain = strip_ansi(part)
-            rows[row] = rows[row][:column].ljust(column) + plain + rows[row][column + len(plain) :]
-            column += len(plain)
-    kept = [r.rstrip() for r in rows if not PROGRESS_BAR.search(r)]
-    return "\n".join(kept).strip("\n")
-
-
-def mathjax(source: str) -> str:
-    r"""Markdown with bare ``\begin{align}`` and the like put between ``$$``, as in Jupyter."""
-
-    def wrap(match: re.Match[str]) -> str:
-        maths = match.group("maths")
-        return match.group() if maths is None else "$$" + re.sub(r"\n\s*\n", "\n", maths) + "$$"
-
-    return ENVIRONMENT.sub(wrap, source)
-
-
-def markdown_block(source: str, attachments: dict[str, Any] | None = None) -> Block:
-    """A text; a question starts a new page."""
     return {
         "kind": "markdown",
         "format": MARKDOWN,
-        "text": mathjax(source),
-        "attachments": attachments or {},
-        "new_page": source.startswith("## Question"),
+        "text": maths.for_pandoc(cell.source, numbers),
+        "attachments": cell.get("attachments", {}),
+        "new_page": cell.source.startswith("## Question"),
     }
 
 
@@ -174,24 +149,41 @@ def output_block(text_format: str, text: str) -> Block:
     return {"kind": "output", "format": text_format, "text": text, "short": rows <= SHORT_TABLE}
 
 
+def figure_block(mime: str, content: str, caption: str) -> Block:
+    """A figure; numbered later, when all are known. A damaged one fails when it is set."""
+    try:
+        raw = content.encode() if mime.endswith("xml") else base64.b64decode(content)
+    except binascii.Error:
+        raw = b""
+    return {"kind": "figure", "mime": mime, "content": raw, "caption": caption}
+
+
+def notice_block(text: str) -> Block:
+    """A line in place of what cannot be printed."""
+    return {"kind": "text", "lines": to_lines([("comment", text)])}
+
+
 def data_block(data: dict[str, Any], caption: str) -> Block | None:
-    """The best printable form of a display or a result; None where there is none to print."""
-    if "application/vnd.jupyter.widget-view+json" in data:
-        return None
+    """The best printable form of a display or a result; None where there is nothing to print."""
+    html, plain = data.get("text/html", ""), data.get("text/plain", "")
     if "text/x-python" in data:
         return {"kind": "source", "lines": code_lines(data["text/x-python"], "python")}
-    for mime in FIGURES:
+    if "image/svg+xml" in data:
+        return figure_block("image/svg+xml", data["image/svg+xml"], caption)
+    for mime in ("text/markdown", "text/latex"):
         if mime in data:
-            content = data[mime]
-            raw = content.encode() if mime.endswith("xml") else base64.b64decode(content)
-            return {"kind": "figure", "mime": mime, "content": raw, "caption": caption}
-    if "<table" in data.get("text/html", ""):
-        return output_block("html", data["text/html"])
-    for mime in ("text/latex", "text/markdown"):
+            return output_block(MARKDOWN, maths.for_pandoc(data[mime], {}))
+    for mime in PIXELS:
         if mime in data:
-            return output_block(MARKDOWN, mathjax(data[mime]))
-    if data.get("text/plain", "").strip():
-        return {"kind": "text", "lines": text_lines(strip_ansi(data["text/plain"]))}
+            return figure_block(mime, data[mime], caption)
+    if WIDGET in data:
+        return None
+    if "<table" in html or (html and (not plain or plain.startswith("<IPython.core.display.HTML"))):
+        return output_block("html", html)
+    if plain.strip():
+        return {"kind": "text", "lines": text_lines(strip_ansi(plain))}
+    if data and not plain:
+        return notice_block(f"An output of type {', '.join(data)} is in the notebook.")
     return None
 
 
@@ -206,7 +198,7 @@ def output_blocks(cell: NotebookNode) -> Iterator[Block]:
     for _, group in groupby(cell.outputs, stream_key):
         outputs = list(group)
         if outputs[0].output_type == "stream":
-            text = on_screen("".join(output.text for output in outputs))
+            text = terminal.on_screen("".join(output.text for output in outputs))
             if text:
                 yield {"kind": "text", "lines": text_lines(text)}
         elif outputs[0].output_type == "error":
@@ -219,18 +211,19 @@ def output_blocks(cell: NotebookNode) -> Iterator[Block]:
                 yield block
 
 
-def cell_blocks(cell: NotebookNode, language: str) -> Iterator[Block]:
+def cell_blocks(cell: NotebookNode, language: str, numbers: dict[str, str]) -> Iterator[Block]:
     """What a cell prints."""
     if cell.cell_type == "markdown":
-        yield markdown_block(cell.source, cell.get("attachments"))
+        yield markdown_block(cell, numbers)
     elif cell.cell_type == "code":
         hidden = cell.metadata.get("transient", {}).get("remove_source", False)
+        outputs = list(output_blocks(cell))
         if cell.source.strip() and not hidden:
             lines = code_lines(cell.source.rstrip("\n"), language)
-            stays = bool(cell.outputs) and len(lines) <= STAYS_WITH_OUTPUT
+            stays = bool(outputs) and len(lines) <= STAYS_WITH_OUTPUT
             count = str(cell.execution_count or " ")
             yield {"kind": "code", "count": count, "lines": lines, "stays": stays}
-        yield from output_blocks(cell)
+        yield from outputs
     elif cell.source.strip():
         yield {"kind": "text", "lines": text_lines(cell.source)}
 
@@ -239,9 +232,16 @@ def split_title(cells: list[NotebookNode], name: str) -> tuple[str, list[Noteboo
     """A title that stands on the first line of the first cell, and the cells without it."""
     if cells and cells[0].cell_type == "markdown":
         first, _, rest = cells[0].source.lstrip().partition("\n")
-        if first.startswith("# ") and "$" not in first and "`" not in first:
-            return first[2:].strip(), [NotebookNode(cells[0] | {"source": rest}), *cells[1:]]
+        if plain := PLAIN_TITLE.fullmatch(first):
+            return plain[1].strip(), [NotebookNode(cells[0] | {"source": rest}), *cells[1:]]
     return name, cells
+
+
+def number_figures(blocks: list[Block]) -> None:
+    """Give the figures their numbers, and the words by which the PDF's tags know them."""
+    for number, block in enumerate((b for b in blocks if b["kind"] == "figure"), start=1):
+        block["number"] = number
+        block["alt"] = f"Figure {number}. {block['caption']}".strip()
 
 
 def facts(claims: dict[str, Any]) -> list[tuple[str, str]]:
@@ -259,28 +259,29 @@ def facts(claims: dict[str, Any]) -> list[tuple[str, str]]:
     return [(label, value) for label, value in named.items() if value]
 
 
-def describe(notebook: NotebookNode, name: str, content_hash: str) -> dict[str, Any]:
+def describe(notebook: NotebookNode, name: str) -> dict[str, Any]:
     """The whole document as data.
 
     Args:
         notebook: executed or not.
         name: title of a notebook that has none.
-        content_hash: of the notebook, kept among the PDF's keywords.
     """
     claims = find_claims(notebook) or {}
     info = notebook.metadata.get("language_info", {})
     language = info.get("pygments_lexer", info.get("name", "python"))
     title, cells = split_title(notebook.cells, notebook.metadata.get("title", name))
+    numbers = maths.number_equations(c.source for c in cells if c.cell_type == "markdown")
     blocks = [
         {"cell": place} | block
         for place, cell in enumerate(cells, start=1)
-        for block in cell_blocks(cell, language)
+        for block in cell_blocks(cell, language, numbers)
     ]
+    number_figures(blocks)
     sample = claims.get("data_source") == "sample"
     return {
         "title": title,
         "authors": list(claims.get("ids", [])),
-        "keywords": [f"sha256:{content_hash}"],
+        "date": re.findall(r"\d+", str(claims.get("date", "")))[:3],
         "notice": "Demonstration on sample data, not a submission" if sample else "",
         "footer": "Demonstration on sample data" if sample else "",
         "facts": facts(claims),

@@ -8,6 +8,7 @@ import nbformat
 from nbconvert.exporters import get_exporter
 from pypandoc import get_pandoc_path
 from pypdf import PdfReader, PdfWriter
+from traitlets.config import Config
 
 from hwlib.pdf import PdfError, TypstPDFExporter, notebook_hash
 
@@ -40,8 +41,11 @@ def make_pdf(notebook: Path, engine: str = "typst") -> bytes:
     folder = str(Path(get_pandoc_path()).parent)
     if folder not in os.environ["PATH"].split(os.pathsep):
         os.environ["PATH"] += os.pathsep + folder
+    config = Config()
+    if engine == "webpdf" and hasattr(os, "geteuid"):  # Chromium has no sandbox for root
+        config.WebPDFExporter.disable_sandbox = os.geteuid() == 0
     try:
-        pdf, _ = get_exporter(EXPORTERS[engine])().from_filename(str(notebook))
+        pdf, _ = get_exporter(EXPORTERS[engine])(config=config).from_filename(str(notebook))
     except (OSError, RuntimeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
         raise PdfError(

@@ -11,8 +11,10 @@ import hashlib
 import json
 import subprocess
 import tempfile
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import typst
 from nbconvert.exporters import Exporter
@@ -28,6 +30,7 @@ PICTURE_TYPES = {
     "image/png": "png",
     "image/jpeg": "jpg",
     "image/gif": "gif",
+    "image/webp": "webp",
     "image/svg+xml": "svg",
 }
 
@@ -39,6 +42,16 @@ class PdfError(RuntimeError):
 def notebook_hash(notebook: NotebookNode) -> str:
     """SHA-256 of a notebook's content; the PDF carries it, which ties the two together."""
     return hashlib.sha256(json.dumps(notebook, sort_keys=True).encode()).hexdigest()
+
+
+def drop_empty_tags(notebook: NotebookNode) -> NotebookNode:
+    """A copy without ``tags: null``, which some editors write and nbconvert stumbles over."""
+    notebook = deepcopy(notebook)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    for metadata in (holder.get("metadata", {}) for holder in [*notebook.cells, *outputs]):
+        if metadata.get("tags", []) is None:
+            del metadata["tags"]
+    return notebook
 
 
 def to_typst(pieces: list[dict[str, str]]) -> tuple[list[dict[str, Any]], str]:
@@ -71,7 +84,8 @@ def find_picture(
         folder: the notebook's.
     """
     if source.startswith("attachment:"):
-        for mime, content in attachments.get(source.removeprefix("attachment:"), {}).items():
+        name = source.removeprefix("attachment:")
+        for mime, content in attachments.get(name, attachments.get(unquote(name), {})).items():
             return base64.b64decode(content), PICTURE_TYPES.get(mime, "")
     if source.startswith("data:"):
         head, _, content = source.partition(";base64,")
@@ -79,7 +93,7 @@ def find_picture(
             return base64.b64decode(content), PICTURE_TYPES.get(head.removeprefix("data:"), "")
         except binascii.Error:
             return None
-    path = folder / source
+    path = folder / unquote(source)
     if "://" not in source and path.is_file():
         return path.read_bytes(), path.suffix.lstrip(".").lower()
     return None
@@ -100,16 +114,15 @@ def save_pictures(blocks: list[Block], folder: Path, target: Path) -> dict[str, 
                 (target / name).write_bytes(found[0])
                 pictures[unique] = name
                 block["markup"] = block["markup"].replace(
-                    f'#picture("{source}")', f'#picture("{unique}")'
+                    f'#picture("{source}",', f'#picture("{unique}",'
                 )
     return pictures
 
 
 def save_figures(blocks: list[Block], target: Path) -> None:
     """Write the outputs' figures into ``target`` and put their file names into the blocks."""
-    for number, block in enumerate(block for block in blocks if block["kind"] == "figure"):
-        block["path"] = f"figure-{number + 1}.{PICTURE_TYPES[block['mime']]}"
-        block["number"] = number + 1
+    for block in (block for block in blocks if block["kind"] == "figure"):
+        block["path"] = f"figure-{block['number']}.{PICTURE_TYPES[block['mime']]}"
         (target / block["path"]).write_bytes(block.pop("content"))
 
 
@@ -127,13 +140,18 @@ def compile_document(content: dict[str, Any], folder: Path) -> bytes:
 
 
 def find_culprits(content: dict[str, Any], folder: Path) -> list[Block]:
-    """The blocks that cannot be compiled even alone, with Typst's reason under ``reason``."""
+    """The blocks that cannot be compiled even alone, with Typst's reason under ``reason``.
+
+    Raises:
+        typst.TypstError: it is not for the blocks that the document cannot be compiled.
+    """
+    compile_document({**content, "blocks": []}, folder)
     culprits = []
     for block in content["blocks"]:
         try:
             compile_document({**content, "blocks": [block]}, folder)
         except typst.TypstError as error:
-            culprits.append(block | {"reason": str(error)})
+            culprits.append(block | {"reason": str(error).split("\n")[0]})
     return culprits
 
 
@@ -165,18 +183,24 @@ class TypstPDFExporter(Exporter):
         Raises:
             PdfError: the PDF cannot be made or lacks something that the notebook holds.
         """
-        hash_before = notebook_hash(nb)
-        nb, resources = super().from_notebook_node(nb, resources, **options)
-        nb = self.replace_unprintable(nb)
-        where = resources.get("metadata", {})
-        content = document.describe(nb, where.get("name", "Notebook"), hash_before)
-        self.convert_texts(content["blocks"])
+        content, resources = self.describe(self.replace_unprintable(nb), resources, **options)
+        content["keywords"] = [f"sha256:{notebook_hash(nb)}"]
+        folder = Path(resources.get("metadata", {}).get("path") or ".")
         with tempfile.TemporaryDirectory(prefix="typstpdf-") as temporary:
-            pdf = self.build(content, Path(where.get("path") or "."), Path(temporary))
-        missing = proof.find_missing(pdf, content)
+            pdf = self.build(content, folder, Path(temporary))
+        missing = proof.find_missing(pdf, content["blocks"])
         if missing:
             raise PdfError(f"The PDF is not complete: {missing}")
         return pdf, resources
+
+    def describe(
+        self, nb: NotebookNode, resources: Any = None, **options: Any
+    ) -> tuple[dict[str, Any], Any]:
+        """What the PDF is made from, and what it is held against, as data."""
+        nb, resources = super().from_notebook_node(drop_empty_tags(nb), resources, **options)
+        content = document.describe(nb, resources.get("metadata", {}).get("name", "Notebook"))
+        self.convert_texts(content["blocks"])
+        return content, resources
 
     def replace_unprintable(self, nb: NotebookNode) -> NotebookNode:
         """Write characters that no font here has as their code points, and say so."""
@@ -186,7 +210,7 @@ class TypstPDFExporter(Exporter):
             return nb
         self.log.warning(
             "No font here has the characters %s; they are printed as U+... Install a font that has "
-            "them, such as Noto.",
+            "them (on Debian fonts-noto-color-emoji, fonts-noto-cjk or fonts-noto-core).",
             " ".join(missing),
         )
         return from_dict(json.loads(text.translate(fonts.replacements(missing))))
@@ -199,6 +223,8 @@ class TypstPDFExporter(Exporter):
             self.log.warning("%s", warnings)
         for block, result in zip(texts, converted, strict=True):
             block.update(result)
+            if block["kind"] == "output" and not result["markup"].strip():
+                block |= document.notice_block("An output for browsers alone is in the notebook.")
 
     def build(self, content: dict[str, Any], folder: Path, temporary: Path) -> bytes:
         """Compile; a text that Typst does not understand is shown as it was written instead."""
@@ -207,20 +233,30 @@ class TypstPDFExporter(Exporter):
         try:
             return compile_document(content, temporary)
         except typst.TypstError as error:
-            culprits = find_culprits(content, temporary)
-            if not culprits:
-                raise PdfError(f"Typst could not set the notebook: {error}") from error
-        for culprit in culprits:
-            self.log.warning(
-                "Cell %s is shown as plain text: %s", culprit["cell"], culprit["reason"]
-            )
-        broken = {culprit["cell"] for culprit in culprits}
-        content["blocks"] = [
-            document.as_plain_text(b) if b["cell"] in broken and "text" in b else b
-            for b in content["blocks"]
-        ]
+            self.show_as_written(content, temporary, error)
         try:
             return compile_document(content, temporary)
         except typst.TypstError as error:
-            names = ", ".join(str(culprit["cell"]) for culprit in culprits)
-            raise PdfError(f"Typst could not set cell {names}: {error}") from error
+            raise PdfError(f"Typst could not set the notebook: {error}") from error
+
+    def show_as_written(
+        self, content: dict[str, Any], temporary: Path, error: typst.TypstError
+    ) -> None:
+        """Put plain text in place of what cannot be compiled.
+
+        Raises:
+            PdfError: that cannot be done; the message names the cell where it is a cell's fault.
+        """
+        try:
+            culprits = find_culprits(content, temporary)
+        except typst.TypstError:
+            culprits = []
+        for culprit in culprits:
+            cell, reason = culprit["cell"], culprit["reason"]
+            if "text" not in culprit:
+                raise PdfError(f"Typst could not set an output of cell {cell}: {reason}") from error
+            self.log.warning("Cell %s is shown as plain text: %s", cell, reason)
+        broken = [culprit["markup"] for culprit in culprits]
+        content["blocks"] = [
+            document.as_plain_text(b) if b.get("markup") in broken else b for b in content["blocks"]
+        ]

@@ -1,57 +1,105 @@
 """The proof that a PDF is complete: read back with a library that had no part in making it."""
 
 import ctypes
+import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Any
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-Document = dict[str, Any]
-INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\ufeff"))  # soft hyphens, zero widths
+MARK = "↪"  # where the template goes on with a line
+UNSEEN = dict.fromkeys(map(ord, f"\u00ad\u200b\u200c\u200d\u200e\u200f\ufe0e\ufe0f\ufeff{MARK}"))
+MARGINS = (52, 46)  # points at a page's top and foot that hold its header and footer
+RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff]")
 
 
 def squeeze(text: str) -> str:
-    """Text without blanks and invisible characters, in Unicode's compatibility form.
+    """Text without blanks and what is not seen, in Unicode's compatibility form.
 
-    PDFium marks a hyphen at the end of a line as U+FFFE or U+0002.
+    PDFium marks a hyphen at the end of a line as U+FFFE or U+0002; Typst sets a minus before
+    digits. Other characters than ASCII's stand as code points, as the PDF has them where a font
+    is missing.
     """
-    text = text.replace("\ufffe", "-").replace("\x02", "-").translate(INVISIBLE)
-    return "".join(unicodedata.normalize("NFKC", text).split())
+    text = text.replace("\ufffe", "-").replace("\x02", "-").translate(UNSEEN)
+    text = unicodedata.normalize("NFKC", text).replace("\u2212", "-").replace("\u2010", "-")
+    return re.sub(r"[^\x00-\x7f]", lambda c: f"U+{ord(c[0]):04X}", "".join(text.split()))
+
+
+def letters(text: str) -> str:
+    """Letters and digits alone: hyphens come and go at the ends of lines."""
+    return re.sub(r"[^0-9A-Za-z]", "", squeeze(text))
 
 
 def read_text(pdf: pypdfium2.PdfDocument) -> str:
-    """All text in reading order, squeezed."""
-    return squeeze("".join(page.get_textpage().get_text_range() for page in pdf))
+    """All text that stands on the pages, without headers and footers, in the order of setting."""
+    top, foot = MARGINS
+    texts = []
+    for page in pdf:
+        width, height = page.get_size()
+        texts.append(page.get_textpage().get_text_bounded(0, foot, width, height - top))
+    return "\n".join(texts)
 
 
-def read_keywords(pdf: bytes) -> str:
-    """The PDF's keywords, among them the hash of its notebook.
+def read_metadata(pdf: bytes) -> dict[str, str]:
+    """The PDF's ``Keywords``, among them the hash of its notebook, ``Creator`` and the like.
 
     Raises:
         pypdfium2.PdfiumError: these bytes are no PDF.
     """
-    return pypdfium2.PdfDocument(pdf).get_metadata_dict().get("Keywords", "")
+    return pypdfium2.PdfDocument(pdf).get_metadata_dict()
 
 
-def is_right_to_left(text: str) -> bool:
-    """Whether a line holds Hebrew or Arabic, which comes back in the order in which it is seen."""
-    return any(unicodedata.bidirectional(c) in ("R", "AL") for c in text)
+class Reader:
+    """Looks for pieces of text one after another, each behind the one before."""
+
+    def __init__(self, text: str):
+        self.text = text
+        self.position = 0
+
+    def find(self, wanted: str) -> bool:
+        """Whether ``wanted`` comes next or later."""
+        found = self.text.find(wanted, self.position)
+        self.position = found + len(wanted) if found >= 0 else self.position
+        return found >= 0
+
+
+def holds_both_ways(text: str, piece: str) -> bool:
+    """Whether a squeezed text holds the words of a piece with Hebrew or Arabic, which comes back in
+    the order in which it is seen.
+    """
+    words = re.findall(r"\w+", piece)
+    return all(squeeze(word) in text or squeeze(word[::-1]) in text for word in words)
+
+
+def pieces(block: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a block prints: the kind of piece and its text."""
+    for line in block.get("lines", []):
+        yield "line", "".join(body for _, body in line["tokens"])
+    for kind, cells in (("spanning cell", "spans"), ("table cell", "cells")):
+        yield from ((kind, cell) for cell in block.get(cells, []))
+    for words in [*block.get("words", []), block.get("caption", "")]:
+        yield "text", words
 
 
 def find_missing_text(text: str, blocks: list[dict[str, Any]]) -> str:
-    """The first line of code or output that is not in ``text``, in its order; "" for none."""
-    position = 0
+    """The first line, table cell or run of words that is not in ``text``, in its order; "" for
+    none.
+    """
+    strict, loose = Reader(squeeze(text)), Reader(letters(text))
     for block in blocks:
-        for line in block.get("lines", []):
-            wanted = squeeze("".join(body for _, body in line["tokens"]))
-            if is_right_to_left(wanted):
-                found = position if set(wanted) <= set(text) else -1
+        for kind, piece in pieces(block):
+            if RIGHT_TO_LEFT.search(piece):
+                found = holds_both_ways(strict.text, piece)
+            elif kind == "text":
+                found = loose.find(letters(piece))
+            elif kind == "spanning cell":
+                found = strict.text.find(squeeze(piece), strict.position) >= 0
             else:
-                found = text.find(wanted, position)
-                position = found + len(wanted)
-            if found < 0:
-                return f"cell {block['cell']} holds the line {wanted!r}, the PDF does not."
+                found = strict.find(squeeze(piece))
+            if not found:
+                return f"cell {block['cell']} holds the {kind} {piece[:100]!r}, the PDF does not."
     return ""
 
 
@@ -93,34 +141,21 @@ def find_missing_figure(pdf: pypdfium2.PdfDocument, blocks: list[dict[str, Any]]
     """The first figure that the PDF's tags do not hold; "" for none."""
     found = {text for page in pdf for text in alternative_texts(page)}
     for block in blocks:
-        if block["kind"] == "figure" and f"Figure {block['number']}" not in found:
+        if block["kind"] == "figure" and block["alt"] not in found:
             return f"figure {block['number']} of cell {block['cell']} is not in the PDF."
     return ""
 
 
-def find_cut_text(pdf: pypdfium2.PdfDocument) -> str:
-    """The first page with a character beyond its edge; "" for none."""
-    for number, page in enumerate(pdf, start=1):
-        textpage, width = page.get_textpage(), page.get_width()
-        for index in range(textpage.count_chars()):
-            left, _, right, _ = textpage.get_charbox(index)
-            if right > width or left < 0:
-                return f"page {number} has text beyond its edge."
-    return ""
-
-
-def find_missing(pdf: bytes, content: Document) -> str:
+def find_missing(pdf: bytes, blocks: list[dict[str, Any]]) -> str:
     """What the notebook holds and its PDF does not; "" where nothing is missing.
 
     Args:
         pdf: the PDF's bytes.
-        content: the document it was made from, from ``document.describe``.
+        blocks: of the document it was made from, from ``TypstPDFExporter.describe``.
     """
     opened = pypdfium2.PdfDocument(pdf)
-    text = read_text(opened)
     return (
-        find_missing_text(text, content["blocks"])
-        or find_missing_heading(opened, content["blocks"])
-        or find_missing_figure(opened, content["blocks"])
-        or find_cut_text(opened)
+        find_missing_text(read_text(opened), blocks)
+        or find_missing_heading(opened, blocks)
+        or find_missing_figure(opened, blocks)
     )

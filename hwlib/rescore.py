@@ -1,13 +1,17 @@
 """Scores the two pickles of a bundle, in a process of its own: ``python -m hwlib.rescore REQUEST``.
 
 The class file is somebody else's code. Only ``verify`` starts this, in a temporary folder and with
-a time limit.
+a time limit. While that code runs, whatever leaves the process is refused: files other than
+Python's own, sockets, other programs. That stops simple malice; it is no container.
 """
 
-import importlib.util
 import json
+import os
 import pickle
+import site
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,6 +22,11 @@ from torch import Tensor, nn
 from hwlib import cnn, data, evaluation, mlp
 
 SHAPES = {"W1": (784, 128), "b1": (128,), "W2": (128, 10), "b2": (10,)}
+
+
+FORBIDDEN = ("open", "socket.", "subprocess.", "os.", "shutil.", "urllib.", "ctypes.dlopen")
+LIBRARIES = (sys.prefix, sys.base_prefix, site.getusersitepackages(), str(Path(__file__).parent))
+watched: list[str] | None = None  # what was refused; None while only our own code runs
 
 
 class RescoreError(RuntimeError):
@@ -35,24 +44,73 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         raise RescoreError(f"{path.name} holds more than tensors and was not loaded.") from error
     except Exception as error:  # a damaged file fails in many ways
-        raise RescoreError(f"{path.name} is damaged: {type(error).__name__}.") from error
+        raise RescoreError(f"{path.name} is damaged and cannot be read.") from error
     if not isinstance(content, dict) or not all(torch.is_tensor(v) for v in content.values()):
         raise RescoreError(f"{path.name} is not a dictionary of tensors.")
-    broken = [name for name, value in content.items() if not value.isfinite().all()]
-    if broken:
-        raise RescoreError(f"{path.name}: {broken[0]} holds values that are not finite.")
     return content
+
+
+def check_tensors(name: str, found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    """Names, shapes and types are those of ``wanted``, and all values are finite.
+
+    Raises:
+        RescoreError: they are not.
+    """
+    if set(found) != set(wanted):
+        raise RescoreError(f"{name} holds other tensors than {', '.join(wanted)}.")
+    for key, model in wanted.items():
+        value = found[key]
+        if value.shape != model.shape:
+            shapes = f"shape {tuple(value.shape)}, expected is {tuple(model.shape)}"
+            raise RescoreError(f"{name}: {key} has the {shapes}.")
+        if value.dtype != model.dtype or value.layout != model.layout or value.is_meta:
+            raise RescoreError(
+                f"{name}: {key} is of type {value.dtype}, expected is {model.dtype}."
+            )
+        if not value.isfinite().all():
+            raise RescoreError(f"{name}: {key} holds values that are not finite.")
+
+
+def refuse(event: str, arguments: tuple) -> None:
+    """An audit hook: nothing leaves this process while ``watched`` is a list.
+
+    Python reads its own modules even then, as late imports need it.
+    """
+    if watched is None or not event.startswith(FORBIDDEN):
+        return
+    first = arguments[0] if arguments else ""
+    path = os.fsdecode(first) if isinstance(first, (bytes, str)) else str(first)
+    writes = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+    if path.startswith(LIBRARIES) and event in ("open", "os.listdir", "os.scandir") and not writes:
+        return
+    watched.append(f"{event} {path}")
+    raise PermissionError(event)
+
+
+@contextmanager
+def watching() -> Iterator[None]:
+    """Refuse what a network has no need of while the class file's code runs.
+
+    Raises:
+        RescoreError: it tried.
+    """
+    global watched
+    watched = refused = []
+    try:
+        yield
+    finally:
+        watched = None
+        if refused:
+            raise RescoreError(f"The class file reaches outside ({refused[0]}) and was stopped.")
 
 
 def score_q3(path: Path, data_dir: str, source: str) -> dict[str, Any]:
     """Test accuracy of the pickled weights of Question 3 on MNIST's test digits."""
     weights = load_tensors(path)
-    shapes = {name: tuple(value.shape) for name, value in weights.items()}
-    if shapes != SHAPES:
-        raise RescoreError(f"{path.name} holds the shapes {shapes}, expected are {SHAPES}.")
+    check_tensors(path.name, weights, {name: torch.empty(shape) for name, shape in SHAPES.items()})
     network = mlp.FullyConnectedNetwork(784, 10, 128, "sigmoid", lr=0.0)
     for name, value in weights.items():
-        setattr(network, name, value.float())
+        setattr(network, name, value)
     digits = mlp.prepare(*data.load_mnist(data_dir, source))
     _, accuracy = mlp.evaluate(network, digits.x_test, digits.y_test)
     return {"test_accuracy": accuracy.item()}
@@ -62,55 +120,64 @@ def import_class_file(path: Path) -> ModuleType:
     """The bundle's class file as a module.
 
     Raises:
-        RescoreError: it raises when it is imported.
+        RescoreError: it raises when it is imported, or reaches outside.
     """
-    specification = importlib.util.spec_from_file_location("class_file", path)
-    module = importlib.util.module_from_spec(specification)
+    module = ModuleType("class_file")
     sys.modules["class_file"] = module
+    source = path.read_bytes()
     try:
-        specification.loader.exec_module(module)
-    except Exception as error:
-        raise RescoreError(f"{path.name} cannot be imported: {error}.") from error
+        with watching():
+            exec(compile(source, path.name, "exec"), vars(module))
+    except RescoreError:
+        raise
+    except (Exception, SystemExit) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise RescoreError(f"{path.name} cannot be imported ({reason}).") from error
     return module
 
 
-def build_network(module: ModuleType, weights: dict[str, Tensor]) -> nn.Module:
-    """The network of the class file that the weights fit.
+def build_network(module: ModuleType, weights: dict[str, Tensor], name: str) -> nn.Module:
+    """The network of the class file that the weights of the pickle ``name`` fit.
 
     Raises:
         RescoreError: no class of the file takes them.
     """
-    reasons = []
-    for name, candidate in vars(module).items():
-        if not (isinstance(candidate, type) and issubclass(candidate, nn.Module)):
-            continue
+    classes = [item for item in vars(module).values() if isinstance(item, type)]
+    candidates = [item for item in classes if issubclass(item, nn.Module)]
+    for candidate in candidates:
         try:
             network = candidate()
             network.load_state_dict(weights)
-            return network.eval()
-        except (TypeError, RuntimeError) as error:
-            reasons.append(f"{name}: {str(error).splitlines()[0]}")
-    raise RescoreError(f"The Q4 pickle fits no class of the class file ({'; '.join(reasons)}).")
+        except (TypeError, AttributeError, RuntimeError):
+            continue
+        check_tensors(name, weights, network.state_dict())
+        return network.eval()
+    names = ", ".join(candidate.__name__ for candidate in candidates) or "it has none"
+    raise RescoreError(f"The Q4 pickle fits no class of the class file ({names}).")
 
 
 def score_q4(weights_path: Path, class_path: Path, folder: Path) -> dict[str, Any]:
     """Right answers of the pickled network on a folder of class folders."""
     weights = load_tensors(weights_path)
     module = import_class_file(class_path)
-    network = build_network(module, weights)
+    with watching():
+        network = build_network(module, weights, weights_path.name)
     names = getattr(module, "CLASS_NAMES", cnn.CLASS_NAMES)
     pictures = data.load_image_set(folder, getattr(module, "LOAD_SIZE", 224), names, partial=True)
-    result = evaluation.score(network, pictures)
+    with watching():
+        result = evaluation.score(network, pictures)
     return {
         "accuracy": result.accuracy,
         "correct": result.correct,
         "total": result.total,
-        "parameters": cnn.count_parameters(network),
+        "parameters": sum(p.numel() for p in nn.Module.parameters(network)),
     }
 
 
-def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """Both scores; where one cannot be had, ``{"error": sentence}`` in its place."""
+def answer(request: dict[str, Any]) -> None:
+    """Write both scores into the folder, each as soon as it is known; where one cannot be had,
+    ``{"error": sentence}`` in its place.
+    """
     folder, stem = Path(request["folder"]), request["stem"]
     where = (request["data_dir"], request["data_source"])
 
@@ -122,14 +189,18 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         "q3": lambda: score_q3(folder / f"{stem}_Q3.pkl", *where),
         "q4": lambda: score_q4(folder / f"{stem}_Q4.pkl", folder / f"{stem}.py", big_cats()),
     }
-    scores = {}
     for name, task in tasks.items():
         try:
-            scores[name] = task()
+            score = task()
         except (RescoreError, data.DataError, OSError) as error:
-            scores[name] = {"error": str(error)}
-    return scores
+            score = {"error": str(error)}
+        except (Exception, SystemExit) as error:  # the class file may raise anything
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            score = {"error": f"{name.upper()} cannot be scored ({reason})."}
+        (folder / f"{name}.json").write_text(json.dumps(score))
 
 
 if __name__ == "__main__":
-    print(json.dumps(answer(json.loads(sys.argv[1]))))
+    sys.dont_write_bytecode = True
+    sys.addaudithook(refuse)
+    answer(json.loads(sys.argv[1]))

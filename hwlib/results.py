@@ -2,16 +2,19 @@
 executed notebook.
 """
 
+import hashlib
 import json
 import os
 import platform
 import time
+from collections.abc import Iterable
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from IPython import get_ipython
 from IPython.display import display
 from nbformat import NotebookNode
 
@@ -49,6 +52,22 @@ def find_claims(notebook: NotebookNode) -> dict[str, Any] | None:
             if isinstance(claims, dict):
                 return claims
     return None
+
+
+def sources_hash(sources: Iterable[str]) -> str:
+    """SHA-256 of code cells in their order, empty ones left out."""
+    stripped = [source.strip() for source in sources]
+    return hashlib.sha256(json.dumps([s for s in stripped if s]).encode()).hexdigest()
+
+
+def claimed_sources(notebook: NotebookNode) -> list[str]:
+    """The code cells down to the one that displayed the claims."""
+    sources = []
+    for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
+        sources.append(cell.source)
+        if any(MIME_TYPE in output.get("data", {}) for output in cell.outputs):
+            break
+    return sources
 
 
 class Results:
@@ -97,9 +116,11 @@ class Results:
 
     def save(self, output_dir: Path) -> None:
         """Write ``results.json`` and show the claims: as a line to read, and as data in the
-        notebook.
+        notebook. The hash of what the kernel has run shows later whether a cell was changed since.
         """
         self.stop_clock()
+        if shell := get_ipython():
+            self.content["sources"] = sources_hash(shell.history_manager.input_hist_raw)
         self.content["seconds"]["total"] = round(time.perf_counter() - self.begun, 2)
         write_json(self.content, output_dir / "results.json")
         display({MIME_TYPE: self.content, "text/plain": "results.json is written."}, raw=True)

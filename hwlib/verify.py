@@ -19,8 +19,8 @@ from nbformat import NotebookNode
 
 from hwlib import bundle, proof
 from hwlib.parameters import ROOT
-from hwlib.pdf import notebook_hash
-from hwlib.results import find_claims
+from hwlib.pdf import TypstPDFExporter, notebook_hash
+from hwlib.results import claimed_sources, find_claims, sources_hash
 
 CLASS_FILE_IMPORTS = {
     "torch",
@@ -31,6 +31,7 @@ CLASS_FILE_IMPORTS = {
     "dataclasses",
     "__future__",
 }
+UNWANTED_NAMES = {"open", "eval", "exec", "compile", "__import__", "globals", "input"}
 Q3_TOLERANCE = 0.0002  # devices round differently: two of 10,000 digits
 TIME_LIMIT = 300  # seconds for scoring both pickles
 
@@ -66,6 +67,9 @@ class Report:
             self.checks.append(Check(name, True, task()))
         except (VerifyError, bundle.BundleError) as error:
             self.checks.append(Check(name, False, str(error)))
+        except Exception as error:  # whatever a malformed file leads to, it is refused
+            reason = f"This part of the bundle is malformed ({type(error).__name__}: {error})."
+            self.checks.append(Check(name, False, reason))
         return self.checks[-1].ok
 
     def as_dict(self) -> dict[str, Any]:
@@ -81,13 +85,15 @@ def read_notebook(content: bytes) -> NotebookNode:
         VerifyError: it is none.
     """
     try:
-        return nbformat.reads(content.decode(), as_version=4)
+        notebook = nbformat.reads(content.decode(), as_version=4)
+        nbformat.validate(notebook)
+        return notebook
     except Exception as error:  # nbformat raises many kinds
         raise VerifyError(f"The notebook cannot be read: {type(error).__name__}.") from error
 
 
-def check_executed(notebook: NotebookNode) -> str:
-    """Every code cell was run once, from top to bottom, without an error."""
+def check_executed(notebook: NotebookNode, claims: dict[str, Any] | None) -> str:
+    """Every code cell was run once, from top to bottom, without an error, and not changed since."""
     cells = [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
     counts = [cell.execution_count for cell in cells]
     for wanted, cell in enumerate(cells, start=1):
@@ -100,20 +106,25 @@ def check_executed(notebook: NotebookNode) -> str:
                 f"Code cell {wanted} of the notebook has the number {cell.execution_count}: the "
                 "notebook was not run from top to bottom in one go."
             )
+    if claims and claims.get("sources") != sources_hash(claimed_sources(notebook)):
+        raise VerifyError("A code cell of the notebook was changed after it was run.")
     return f"executed from top to bottom, {len(counts)} code cells, no error"
 
 
 def check_claims(claims: dict[str, Any] | None) -> str:
     """The notebook says what it found, on which data."""
+    if claims is None:
+        raise VerifyError("The notebook holds no claims; its last cell was not run.")
     try:
-        accuracy = claims["q3"]["history"]["test_accuracy"][-1]
-        correct, total = claims["q4"]["test_correct"], claims["q4"]["test_total"]
+        accuracy = float(claims["q3"]["history"]["test_accuracy"][-1])
+        correct, total = int(claims["q4"]["test_correct"]), int(claims["q4"]["test_total"])
+        int(claims["q4"]["parameters"])
         where = {"real": "real data", "sample": "sample data, not a submission"}[
             claims["data_source"]
         ]
-        return f"{accuracy:.4f} on MNIST, {correct} of {total} big cats; {where}"
     except (KeyError, TypeError, IndexError, ValueError) as error:
-        raise VerifyError("The notebook holds no claims; its last cell was not run.") from error
+        raise VerifyError(f"The notebook's claims are incomplete ({error}).") from error
+    return f"{accuracy:.4f} on MNIST, {correct} of {total} big cats; {where}"
 
 
 def check_ids(stem: str, claims: dict[str, Any]) -> str:
@@ -128,56 +139,64 @@ def check_ids(stem: str, claims: dict[str, Any]) -> str:
 
 
 def check_pdf(content: bytes, notebook: NotebookNode) -> str:
-    """The PDF was made from this very notebook."""
+    """The PDF was made from this very notebook, and holds its code, outputs and figures."""
     try:
-        keywords = proof.read_keywords(content)
+        metadata = proof.read_metadata(content)
     except pypdfium2.PdfiumError as error:
-        raise VerifyError(f"The PDF cannot be opened: {error}.") from error
-    if f"sha256:{notebook_hash(notebook)}" not in keywords:
+        reason = str(error).rstrip(".")
+        raise VerifyError(f"The PDF cannot be opened: {reason}.") from error
+    if f"sha256:{notebook_hash(notebook)}" not in metadata["Keywords"]:
         raise VerifyError("The PDF was not made from this notebook: the content hashes differ.")
-    return "made from this notebook"
+    if not metadata["Creator"].startswith("Typst"):
+        return "made from this notebook, by an engine that does not prove it complete"
+    blocks = TypstPDFExporter().describe(notebook)[0]["blocks"]
+    missing = proof.find_missing(content, [block for block in blocks if "markup" not in block])
+    if missing:
+        raise VerifyError(f"The PDF was not made from this notebook: {missing}")
+    return "made from this notebook, code, outputs and figures complete"
 
 
 def check_class_file(content: bytes) -> str:
     """The class file imports torch and nothing that reaches outside."""
     try:
         nodes = list(ast.walk(ast.parse(content)))
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise VerifyError(f"The class file is not Python: {error}.") from error
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module or "." for node in nodes if isinstance(node, ast.ImportFrom)]
     foreign = sorted({name for name in names if name.split(".")[0] not in CLASS_FILE_IMPORTS})
     if foreign:
         raise VerifyError(f"The class file imports {foreign[0]}; it must need torch alone.")
+    used = sorted({n.id for n in nodes if isinstance(n, ast.Name)} & UNWANTED_NAMES)
+    if used:
+        raise VerifyError(f"The class file uses {used[0]}, which a network has no need of.")
     return "imports torch alone"
 
 
-def rescore(files: dict[str, bytes], request: dict[str, Any]) -> dict[str, Any]:
-    """Score both pickles in a process of its own.
+def rescore(files: dict[str, bytes], request: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Score both pickles in a process of its own, which leaves each score as a file: what the class
+    file prints counts for nothing.
 
-    Raises:
-        VerifyError: it takes too long or dies.
+    Returns:
+        The scores by question; ``{"error": sentence}`` for one that cannot be had.
     """
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         for ending, content in files.items():
             (Path(folder) / f"{request['stem']}{ending}").write_bytes(content)
         command = [sys.executable, "-m", "hwlib.rescore", json.dumps(request | {"folder": folder})]
+        env = os.environ | {"PYTHONPATH": str(ROOT)}
         try:
             done = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                timeout=TIME_LIMIT,
-                env=os.environ | {"PYTHONPATH": str(ROOT)},
+                command, capture_output=True, timeout=TIME_LIMIT, env=env, errors="replace"
             )
-            return json.loads(done.stdout.splitlines()[-1])
-        except subprocess.TimeoutExpired as error:
-            raise VerifyError(
-                f"Scoring took longer than {TIME_LIMIT} s and was stopped."
-            ) from error
-        except (IndexError, ValueError) as error:
-            reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise VerifyError(f"Scoring failed: {reason}") from error
+            reason = f"Scoring failed: {(done.stderr.strip().splitlines() or ['no message'])[-1]}"
+        except subprocess.TimeoutExpired:
+            reason = f"Scoring took longer than {TIME_LIMIT} s and was stopped."
+        found = {name: Path(folder) / f"{name}.json" for name in ("q3", "q4")}
+        return {
+            name: json.loads(path.read_text()) if path.exists() else {"error": reason}
+            for name, path in found.items()
+        }
 
 
 def compare_q3(scored: dict[str, Any], claims: dict[str, Any]) -> str:
@@ -239,7 +258,7 @@ def verify(path: Path, data_dir: str = "data", big_cats: str | None = None) -> R
         report.checks.append(Check("notebook", False, str(error)))
         return report
     claims = find_claims(notebook)
-    report.check("notebook", lambda: check_executed(notebook))
+    report.check("notebook", lambda: check_executed(notebook, claims))
     report.check("pdf", lambda: check_pdf(files[".pdf"], notebook))
     usable = report.check("class file", lambda: check_class_file(files[".py"]))
     if report.check("claims", lambda: check_claims(claims)) and usable:
@@ -263,10 +282,7 @@ def check_scores(
         "data_source": claims["data_source"],
         "big_cats": big_cats,
     }
-    try:
-        scores = rescore(files, request)
-    except VerifyError as error:
-        scores = {"q3": {"error": str(error)}, "q4": {"error": str(error)}}
+    scores = rescore(files, request)
     for name in ("q3", "q4"):
         setattr(report, name, {} if "error" in scores[name] else scores[name])
     report.check("q3", lambda: compare_q3(scores["q3"], claims))

@@ -10,8 +10,8 @@ def test_a_foreign_pdf_can_carry_the_notebook_s_hash():
     notebook = new_notebook(cells=[new_markdown_cell("words")])
     pdf, _ = TypstPDFExporter().from_notebook_node(notebook)
     stamped = engines.stamp(pdf, "0123abc")
-    assert proof.read_keywords(stamped) == "sha256:0123abc"
-    assert notebook_hash(notebook) in proof.read_keywords(pdf)
+    assert proof.read_metadata(stamped)["Keywords"] == "sha256:0123abc"
+    assert notebook_hash(notebook) in proof.read_metadata(pdf)["Keywords"]
 
 
 @pytest.mark.parametrize(("engine", "hint"), [("latex", "texlive-xetex"), ("webpdf", "Chromium")])

@@ -14,6 +14,8 @@ REPORT_ROOMS = {
     "parameters",
     "run",
     "document",
+    "maths",
+    "terminal",
     "pdf",
     "fonts",
     "engines",

@@ -8,13 +8,14 @@ import subprocess
 import sys
 
 import nbformat
+import pandas as pd
 import pypdfium2
 import pytest
 from conftest import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from hwlib import document, proof
+from hwlib import document, proof, terminal
 from hwlib.pdf import PdfError, TypstPDFExporter, notebook_hash
 
 
@@ -122,12 +123,105 @@ def test_progress_bars_leave_no_debris():
     assert "█" not in text and "training" not in text and "inner 1" not in text
 
 
+@pytest.mark.parametrize(
+    ("printed", "seen"),
+    [
+        ("step 100\rdone\x1b[K\n", "done"),
+        ("10%\n20%\n\x1b[2A\x1b[2Kall\n\x1b[2K", "all"),
+        ("abcdef\x1b[3DXY\x1b[1GZ", "ZbcXYf"),
+        ("12\x08\x08345", "345"),
+        ("\x1b[31mred\x1b[0m\x1b[9999999999Bdeep", "red" + "\n" * 1000 + "   deep"),
+        ("50%|a|b[c]\n99 items [1:2]", "50%|a|b[c]\n99 items [1:2]"),
+    ],
+)
+def test_what_a_terminal_would_show(printed, seen):
+    assert terminal.on_screen(printed) == seen
+
+
 def test_very_long_outputs_keep_beginning_and_end():
     pdf = convert(code("loop()", stream("\n".join(f"line {n} of many" for n in range(10_000)))))
     text = text_of(pdf)
     assert "line 0 of" in text and "line 9999 of" in text and "line 5000 of" not in text
     assert "9,800 more lines" in text
     assert len(pypdfium2.PdfDocument(pdf)) < 8
+    one_line = convert(code("big()", stream("z" * 100_000 + "end")))
+    assert "end" in text_of(one_line) and "801 more lines" in text_of(one_line)
+
+
+def test_a_wide_table_is_continued_below_and_its_cells_are_proven():
+    table = pd.DataFrame(
+        [[-1.5 * n for n in range(30)]], columns=[f"column_{n}" for n in range(30)]
+    )
+    with pd.option_context("display.max_columns", None):
+        cell = code("table", result(text__html=table.to_html()))
+    pdf = convert(cell)
+    assert "column_29" in text_of(pdf)
+    page = pypdfium2.PdfDocument(pdf)[0]
+    textpage = page.get_textpage()
+    right_edges = [textpage.get_charbox(n)[2] for n in range(textpage.count_chars())]
+    assert max(right_edges) < page.get_width() - 50
+    blocks = TypstPDFExporter().describe(new_notebook(cells=[cell]))[0]["blocks"]
+    assert proof.find_missing(pdf, blocks) == ""
+    for cells in (["column_29", "column_0"], ["1.5"], ["-43.6"]):
+        changed = [{"cell": 1, "kind": "output", "cells": cells}]
+        missing = proof.find_missing(pdf, changed)
+        assert ("table cell" in missing) == (cells != ["1.5"]), missing
+
+
+def test_cells_of_several_rows_are_found_where_typst_sets_them():
+    index = pd.MultiIndex.from_product([["early", "late"], [1, 2]])
+    table = pd.DataFrame({"x": ["early", "b", "c", "d"]}, index=index).to_html()
+    pdf = convert(code("table", result(text__html=table)), code("after = 1", count=2))
+    assert "after = 1" in text_of(pdf)
+
+
+def test_prose_is_proven_over_hyphens_and_page_ends():
+    words = "characteristically incomprehensible interdisciplinary considerations " * 90
+    cell = new_markdown_cell(f"{words}\n\n*last* words[^1]\n\n[^1]: note")
+    pdf = convert(cell)
+    assert len(pypdfium2.PdfDocument(pdf)) > 1
+    assert "text" in proof.find_missing(pdf, [{"cell": 1, "kind": "markdown", "words": ["lost"]}])
+
+
+def test_what_is_made_for_browsers_is_printed_or_named():
+    picture = result(
+        **{"application__vnd.jupyter.widget-view+json": {}, "image__png": png(90, 90, "blue")}
+    )
+    words = result(text__html="<i>set</i> words", text__plain="<IPython.core.display.HTML object>")
+    script = result(text__html="<script>draw()</script>", application__json={})
+    other = result(**{"application__vnd.plotly.v1+json": {}})
+    pdf = convert(code("1", picture), code("2", words), code("3", script), code("4", other))
+    text = text_of(pdf)
+    assert "set words" in text and "IPython" not in text and "draw" not in text
+    assert "for browsers alone" in text and "vnd.plotly.v1+json" in text and "Figure 1" in text
+
+
+def test_pictures_may_be_large_and_must_be_whole():
+    noise = Image.frombytes("RGB", (600, 600), os.urandom(600 * 600 * 3))
+    buffer = io.BytesIO()
+    noise.save(buffer, "PNG")
+    assert len(buffer.getvalue()) > 1_000_000
+    pdf = convert(code("1", result(image__png=base64.b64encode(buffer.getvalue()).decode())))
+    assert len(pypdfium2.PdfDocument(pdf)) == 1 and ink(pdf) > 0.1
+    for cut in (base64.b64encode(buffer.getvalue()[:99]).decode(), "iVBOR"):
+        with pytest.raises(PdfError, match="output of cell 2"):
+            convert(code("1"), code("2", result(image__png=cut)))
+
+
+def test_equations_have_numbers_where_they_are_referred_to():
+    pdf = convert(
+        new_markdown_cell(
+            "By \\eqref{b}, $\\eqref{c}$ and `\\eqref{b}`; it costs $5 and $ x $ is maths"
+        ),
+        new_markdown_cell("\\begin{equation}\\label{a} p = 1\\end{equation}"),
+        new_markdown_cell(
+            "$$q = 2 \\label{b}$$\n\n$$r = 3 \\label{c}$$\n\n"
+            "$$s = 4 \\tag{X}\\label{d}$$ \\eqref{d}"
+        ),
+    )
+    text = " ".join(text_of(pdf).split())
+    assert text.startswith("Notebook By (1), (2) and \\eqref{b}; it costs $5 and 𝑥 is maths")
+    assert text.count("(1)") == 2 and text.count("(2)") == 2 and text.count("(X)") == 2
 
 
 def test_mathematics_of_every_kind_is_set():
@@ -166,8 +260,8 @@ def test_markup_that_cannot_be_set_is_shown_as_written(monkeypatch):
 
 
 def test_pictures_are_found_or_named():
-    cell = new_markdown_cell("![a](attachment:a.png) and ![b](missing.png) <b>bold</b>")
-    cell["attachments"] = {"a.png": {"image/png": png(120, 80)}}
+    cell = new_markdown_cell("![a](attachment:a%20b.png) and ![b](missing.png) <b>bold</b>")
+    cell["attachments"] = {"a b.png": {"image/png": png(120, 80)}}
     other = new_markdown_cell("![a](attachment:a.png)")
     other["attachments"] = {"a.png": {"image/png": png(120, 80, "blue")}}
     inline = new_markdown_cell(f'<img src="data:image/png;base64,{png(60, 60, "green")}">')
@@ -186,6 +280,14 @@ def test_tags_hide_what_they_say():
     gone.metadata["tags"] = ["remove-cell"]
     text = text_of(convert(hidden, gone))
     assert "shown output" in text and "secret" not in text and "gone" not in text
+
+
+def test_tags_that_are_null_hide_nothing():
+    notebook = new_notebook(cells=[code("shown_source", stream("shown output"))])
+    notebook.cells[0].metadata["tags"] = None
+    notebook.cells[0].outputs[0]["metadata"] = {"tags": None}
+    text = text_of(TypstPDFExporter().from_notebook_node(notebook)[0])
+    assert "shown_source" in text and "shown output" in text
 
 
 @pytest.mark.parametrize(
@@ -207,23 +309,20 @@ def test_the_same_notebook_gives_the_same_bytes_and_carries_its_hash():
     notebook = new_notebook(cells=cells)
     first, again = (TypstPDFExporter().from_notebook_node(notebook)[0] for _ in range(2))
     assert first == again
-    assert f"sha256:{notebook_hash(notebook)}" in proof.read_keywords(first)
-    assert pypdfium2.PdfDocument(first).get_metadata_dict()["Title"] == "Title"
+    assert f"sha256:{notebook_hash(notebook)}" in proof.read_metadata(first)["Keywords"]
+    assert proof.read_metadata(first)["Title"] == "Title"
 
 
 def test_a_line_or_figure_that_is_missing_is_noticed():
     notebook = new_notebook(cells=[code("kept = 1"), code("second = 2", count=2)])
     pdf, _ = TypstPDFExporter().from_notebook_node(notebook)
     notebook.cells[1].source = "second = 2\nlost = 3"
-    content = document.describe(notebook, "n", "")
-    assert "cell 2" in proof.find_missing(pdf, content) and "lost=3" in proof.find_missing(
-        pdf, content
-    )
+    missing = proof.find_missing(pdf, document.describe(notebook, "n")["blocks"])
+    assert "cell 2" in missing and "lost = 3" in missing
     notebook.cells[1].source = "second = 2"
     notebook.cells[1].outputs = [result(image__png=png(4, 4))]
-    content = document.describe(notebook, "n", "")
-    content["blocks"][-1] |= {"number": 1}
-    assert "figure 1" in proof.find_missing(pdf, content)
+    blocks = document.describe(notebook, "n")["blocks"]
+    assert "figure 1" in proof.find_missing(pdf, blocks)
 
 
 def test_a_missing_heading_is_noticed():
@@ -245,6 +344,17 @@ def test_every_script_is_printed_or_named(caplog):
     assert "שלום" in text and "✓" in text and "é" in text
     assert "U+10A000" in text and "U+10A001" in text
     assert "\U0010a000" in caplog.text and "font" in caplog.text
+
+
+def test_hebrew_paragraphs_begin_at_the_right():
+    pdf = convert(new_markdown_cell("עולם\n\nEnglish and שלום"))
+    page = pypdfium2.PdfDocument(pdf)[0]
+    textpage = page.get_textpage()
+    left = {
+        textpage.get_text_range(n, 1): textpage.get_charbox(n)[0]
+        for n in range(textpage.count_chars())
+    }
+    assert left["ע"] > page.get_width() / 2 > left["E"]
 
 
 def test_an_incomplete_pdf_fails_the_export(monkeypatch):
@@ -272,6 +382,7 @@ def test_the_homework_s_pdf_holds_every_question(exported):
     opened = pypdfium2.PdfDocument(pdf)
     first = opened[0].get_textpage().get_text_range()
     assert "Demonstration on sample data, not a submission" in first and "ID1" in first
+    assert proof.read_metadata(pdf)["CreationDate"].startswith("D:2")
     bookmarks = [item.get_title() for item in opened.get_toc()]
     assert [b[:10] for b in bookmarks if b.startswith("Question")] == [
         f"Question {n}" for n in (1, 2, 3, 4)
@@ -287,3 +398,10 @@ def test_the_homework_s_pdf_holds_every_question(exported):
         assert source in text
     assert all(ink(pdf, page) > 0.005 for page in range(len(opened)))
     assert text.count("Figure ") >= 15
+
+
+def test_the_page_s_figures_all_have_captions(exported):
+    notebook = nbformat.read(exported / "HW1_ID1_ID2.ipynb", as_version=4)
+    blocks = TypstPDFExporter().describe(notebook)[0]["blocks"]
+    figures = [block for block in blocks if block["kind"] == "figure"]
+    assert len(figures) >= 15 and all(block["caption"] for block in figures)
