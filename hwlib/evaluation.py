@@ -23,7 +23,8 @@ def wilson_interval(correct: int, total: int, confidence: float = 0.95) -> tuple
     share = correct / total
     centre = share + z * z / (2 * total)
     half = z * (share * (1 - share) / total + z * z / (4 * total**2)) ** 0.5
-    return (centre - half) / (1 + z * z / total), (centre + half) / (1 + z * z / total)
+    low, high = (centre - half) / (1 + z * z / total), (centre + half) / (1 + z * z / total)
+    return max(low, 0.0), min(high, 1.0)  # rounding may step over the ends
 
 
 class Score(NamedTuple):

@@ -15,6 +15,10 @@ from hwlib.evaluation import wilson_interval
 STORED = Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "cnn.json"
 FULL = "ours"  # the shipped recipe
 REFERENCE = "reference"
+COLUMNS = [
+    "variant", "epochs", "parameters", "runs", "accuracy", "deviation", "low", "high",
+    "core minutes",
+]  # fmt: skip
 
 
 def load_runs(path: Path = STORED) -> pd.DataFrame:
@@ -45,7 +49,7 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
                 "core minutes": group["core_seconds"].mean() / 60,
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def for_people(summary: pd.DataFrame) -> pd.DataFrame:

@@ -89,23 +89,24 @@ def mistakes(result: Score, part: ImageSet, most: int = 10) -> Figure | str:
 def class_activation(
     network: BigCatsNet, result: Score, part: ImageSet, per_row: int = 5
 ) -> Figure:
-    """What the network looks at: one picture of every class, and beside it the map of evidence for
-    the class that the network named, bright where it speaks for that class.
+    """What the network looks at: one picture of every class, and below it the map of evidence for
+    the class that the network named, bright where it speaks for that class; one scale for all.
     """
     names = [name.lower() for name in part.class_names]
     first = [(part.labels == label).nonzero()[0].item() for label in range(len(names))]
     images, answers = part.images[first], result.probabilities[first].argmax(1)
     maps = class_activation_maps(network, images, answers)
     rows = -(-len(first) // per_row)
-    figure, axes = new_figure(2 * rows, per_row, 7.2, 3.4 * rows)
+    figure, axes = new_figure(2 * rows, per_row, 6.6, 2.75 * rows)
+    scale = {"cmap": "cividis", "vmin": 0, "vmax": maps.max().item()}
     for number, (image, evidence) in enumerate(zip(images, maps, strict=True)):
         place = 2 * per_row * (number // per_row) + number % per_row
         right = answers[number] == part.labels[first[number]]
         title = names[number] + ("" if right else f"\nnamed {names[answers[number]]}")
         show_picture(axes[place], image, title)
-        shown = axes[place + per_row].imshow(evidence, cmap="cividis", vmin=0)
+        shown = axes[place + per_row].imshow(evidence, **scale)
         axes[place + per_row].axis("off")
-        figure.colorbar(shown, ax=axes[place + per_row], shrink=0.7).ax.tick_params(labelsize=6)
+    figure.colorbar(shown, ax=axes, label="evidence (logits)", shrink=0.5, aspect=30)
     return finish(figure)
 
 
@@ -125,6 +126,9 @@ def frontier(summary: pd.DataFrame) -> Figure:
         for size, accuracy in zip(part["parameters"], share, strict=True):
             place = {"xytext": (5, 6), "textcoords": "offset points", "fontsize": 8}
             axes.annotate(f"{accuracy:.1f}", (size, accuracy), **place)
-    axes.set(xscale="log", xlabel="parameters", ylabel="held-out accuracy (%)")
+    sizes = sorted(set(summary["parameters"]))
+    axes.set(xscale="log", xlabel="parameters (thousands)", ylabel="held-out accuracy (%)")
+    axes.set_xticks(sizes, [f"{size / 1000:.0f}" for size in sizes])
+    axes.minorticks_off()
     axes.legend(loc="lower right")
     return finish(figure)
