@@ -16,7 +16,8 @@ from typing import Any, NoReturn
 import click
 
 from hwlib import __version__
-from hwlib.parameters import ParameterError, check_questions, load_profile
+from hwlib.parameters import ParameterError, check_questions
+from hwlib.profiles import load_profile
 
 HELP = {"help_option_names": ["-h", "--help"]}
 

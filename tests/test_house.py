@@ -22,6 +22,7 @@ REPORT_ROOMS = {
     "verify",
     "rescore",
     "export",
+    "profiles",
 }
 
 
