@@ -23,6 +23,14 @@ REPORT_ROOMS = {
     "rescore",
     "export",
     "profiles",
+    "plan",
+    "kernel",
+    "worker",
+    "pool",
+    "store",
+    "sweep",
+    "leaderboard",
+    "summary",
 }
 
 
