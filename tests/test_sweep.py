@@ -52,10 +52,21 @@ def numbers(out: Path) -> dict[str, dict]:
     }
 
 
-def start(*arguments: object) -> subprocess.Popen:
-    """``python -m hwlib sweep`` in the background."""
-    command = [sys.executable, "-m", "hwlib", "sweep", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True)
+@pytest.fixture
+def start():
+    """``python -m hwlib sweep`` in the background; ended with the test, however that ends."""
+    started = []
+
+    def sweep(*arguments: object) -> subprocess.Popen:
+        command = [sys.executable, "-m", "hwlib", "sweep", *map(str, arguments)]
+        options = {"cwd": ROOT, "env": environment(), "stderr": subprocess.PIPE, "text": True}
+        started.append(subprocess.Popen(command, **options))
+        return started[-1]
+
+    yield sweep
+    for process in started:
+        process.kill()
+        process.wait()
 
 
 def environment() -> dict[str, str]:
@@ -267,7 +278,7 @@ def test_exactly_the_missing_and_the_broken_run_are_redone(tiny, copied, undistu
     assert {path: path.stat().st_mtime_ns for path in others} == before
 
 
-def test_kills_change_no_number_and_leave_nothing_running(tiny, undisturbed, tmp_path):
+def test_kills_change_no_number_and_leave_nothing_running(start, tiny, undisturbed, tmp_path):
     out = tmp_path / "out"
     sweep = start(tiny, "--workers", 2, "--out", out)
     process = psutil.Process(sweep.pid)
@@ -287,7 +298,7 @@ def test_kills_change_no_number_and_leave_nothing_running(tiny, undisturbed, tmp
     assert numbers(out) == numbers(undisturbed)
 
 
-def test_ctrl_c_leaves_a_sweep_that_goes_on(tmp_path):
+def test_ctrl_c_leaves_a_sweep_that_goes_on(start, tmp_path):
     path = write(tmp_path, "extends: demo\nonly: q1\nseeds: [1, 2, 3]\n")
     sweep = start(path, "--out", tmp_path / "out")
     process = psutil.Process(sweep.pid)
@@ -336,7 +347,7 @@ def cluster(tmp_path):
         process.wait()
 
 
-def test_a_dask_worker_that_dies_loses_nothing(tiny, undisturbed, cluster, tmp_path):
+def test_a_dask_worker_that_dies_loses_nothing(start, tiny, undisturbed, cluster, tmp_path):
     address, workers = cluster
     out = tmp_path / "out"
     sweep = start(tiny, "--scheduler", address, "--out", out)
@@ -344,7 +355,7 @@ def test_a_dask_worker_that_dies_loses_nothing(tiny, undisturbed, cluster, tmp_p
     orphans = workers[0].children(recursive=True)
     workers[0].kill()
     assert not psutil.wait_procs(orphans, timeout=5)[1]
-    assert sweep.wait(200) == 0, sweep.stderr.read()
+    assert sweep.wait(500) == 0, sweep.stderr.read()
     assert numbers(out) == numbers(undisturbed)
 
 
