@@ -2,7 +2,7 @@
 # Run the whole test suite: ./test.sh [PYTEST ARGUMENT]... With HW1_DATA=DIR also what needs real data.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
-set_python "[test]" pytest ruff
+set_python "[test]" pytest ruff distributed
 cd "$root"
 "$python" -m ruff check .
 "$python" -m ruff format --check .

@@ -1,4 +1,4 @@
-"""The command line: ``python -m hwlib export|verify``.
+"""The command line: ``python -m hwlib export|verify|params|sweep``.
 
 Rooms that load torch are imported where they are used, so that a wrong parameter is refused at
 once.
@@ -14,11 +14,25 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from tqdm import tqdm
 
 from hwlib import __version__
-from hwlib.parameters import ParameterError, check_questions, load_profile
+from hwlib.parameters import ParameterError, check_questions
+from hwlib.plan import plan
+from hwlib.profiles import explain, load_profile
 
 HELP = {"help_option_names": ["-h", "--help"]}
+
+
+set_parameters = click.option(
+    "-p",
+    "--parameter",
+    "overrides",
+    type=(str, str),
+    multiple=True,
+    metavar="NAME VALUE",
+    help="Set a parameter of the notebook, as in: -p learning_rate 0.1",
+)
 
 
 def stop(*_: Any) -> NoReturn:
@@ -38,15 +52,7 @@ def main() -> None:
 
 @main.command()
 @click.argument("profile", default="demo")
-@click.option(
-    "-p",
-    "--parameter",
-    "overrides",
-    type=(str, str),
-    multiple=True,
-    metavar="NAME VALUE",
-    help="Set a parameter of the notebook, as in: -p learning_rate 0.1",
-)
+@set_parameters
 @click.option("--only", metavar="Q1,Q3", help="Run these questions alone, and make no zip.")
 @click.option(
     "--out",
@@ -129,6 +135,69 @@ def verify(bundle: Path, data_dir: str, big_cats: str | None, as_json: bool) -> 
             mark = click.style("✓", fg="green") if check.ok else click.style("✗", fg="red")
             click.echo(f"{mark} {check.name:<11}{check.message}")
     sys.exit(0 if report.ok else 1)
+
+
+@main.command()
+@click.argument("profile", default="demo")
+@set_parameters
+def params(profile: str, overrides: tuple[tuple[str, str], ...]) -> None:
+    """Print the parameters that PROFILE comes to, and where each value is from."""
+    try:
+        rows = explain(profile, overrides)
+    except ParameterError as error:
+        raise click.UsageError(str(error)) from error
+    for name, value, source in rows:
+        click.echo(f"{name:<15}{value!s:<21}  {source}")
+
+
+@main.command(name="sweep")
+@click.argument("sweep_file", metavar="FILE")
+@set_parameters
+@click.option("--only", metavar="Q1,Q3", help="Run these questions instead of the file's own.")
+@click.option("--out", help="Folder, or an address such as s3://...  [default: out/FILE].")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="At a time.")
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="Let a Dask cluster do it, as tcp://host:8786."
+)
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="A run.")
+@click.option("--force", is_flag=True, help="Do again what is there already.")
+def run_sweep(
+    sweep_file: str,
+    overrides: tuple[tuple[str, str], ...],
+    only: str | None,
+    out: str | None,
+    **options: Any,
+) -> None:
+    """Run the notebook for every combination that FILE names, and compare.
+
+    FILE is a YAML file, or the name of one in params/, with grid:, zip: or seeds:. Only what is
+    missing or has failed is done; an interrupted sweep goes on when the same command is run again.
+    """
+    try:
+        runs = plan(sweep_file, overrides, only, out)
+    except ParameterError as error:
+        raise click.UsageError(str(error)) from error
+    from hwlib import leaderboard, sweep
+
+    out = runs[0].out
+    try:
+        performed = sweep.sweep(runs, say=lambda text: tqdm.write(text, sys.stderr), **options)
+    except sweep.ERRORS as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted. The same command does the runs that are missing.", err=True)
+        sys.exit(130)
+    if leaderboard.write_index(runs) or performed:
+        from hwlib.summary import write_summary
+
+        write_summary(out)
+    table = leaderboard.load_sweep(out)
+    board = leaderboard.leaderboard(table, list(runs[0].swept))
+    failed = int((table["status"] != "done").sum())
+    click.echo(board.to_string() if len(board) else "No figures yet.")
+    click.echo(f"{performed} runs performed, {len(runs) - performed} were there, {failed} failed.")
+    click.echo(f"  {out}/results.csv\n  {out}/summary.html")
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,14 @@
-"""The notebook's parameters: what each may be, the profiles in ``params/``, and ``-p NAME VALUE``
-from a command line.
+"""The notebook's parameters, and what each may be.
 
-Everything is checked here, without torch and before a kernel starts. Values arrive as text, from
-YAML and command line alike, and the schema converts them: ``1e-3`` is a number and the ID
-``012345678`` keeps its zero.
+Everything is checked here, without torch and before a kernel starts. Values may be text, which the
+schema converts: ``1e-3`` is a number and the ID ``012345678`` keeps its zero.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,10 +44,26 @@ def check_distinct(values: list[float]) -> list[float]:
     return values
 
 
-StudentId = Annotated[str, AfterValidator(check_id)]
-LearningRate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Epochs = Annotated[int, Field(ge=1)]
-Text = Annotated[str, Field(min_length=1)]
+StudentId = Annotated[str, AfterValidator(check_id), Field(description="9 digits")]
+LearningRate = Annotated[
+    float, Field(gt=0, allow_inf_nan=False, description="a finite number above 0, as 1e-3")
+]
+LearningRates = Annotated[
+    list[LearningRate],
+    Field(min_length=1, description="a list of different numbers above 0, as [0.01, 0.1]"),
+    AfterValidator(check_distinct),
+]
+Epochs = Annotated[int, Field(ge=1, description="a whole number from 1 up")]
+Text = Annotated[str, Field(min_length=1, description="a text that is not empty")]
+Seed = Annotated[int, Field(ge=0, lt=2**32, description="a whole number from 0 to 4294967295")]
+Device = Annotated[
+    str,
+    Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N"),
+]
+DataSource = Annotated[Literal["real", "sample"], Field(description="real or sample")]
+Weights = Annotated[
+    str, AfterValidator(check_weights), Field(description="imagenet, none or a file's path")
+]
 
 
 class Parameters(BaseModel):
@@ -61,17 +74,15 @@ class Parameters(BaseModel):
     id1: StudentId = "ID1"
     id2: StudentId = "ID2"
     profile: Text = "notebook"
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    seed: Seed = 42
+    device: Device = "auto"
     data_dir: Text = "data"
-    data_source: Literal["real", "sample"] = "real"
+    data_source: DataSource = "real"
     learning_rate: LearningRate = 0.01
-    learning_rates: Annotated[
-        list[LearningRate], Field(min_length=1), AfterValidator(check_distinct)
-    ] = [0.001, 0.01, 0.1]
+    learning_rates: LearningRates = [0.001, 0.01, 0.1]
     mlp_epochs: Epochs = 16
     cnn_epochs: Epochs = 160
-    vgg_weights: Annotated[str, AfterValidator(check_weights)] = "imagenet"
+    vgg_weights: Weights = "imagenet"
     output_dir: Text = "out/notebook"
 
     @model_validator(mode="after")
@@ -93,68 +104,29 @@ def suggest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]}?" if close else f"known are: {', '.join(known)}"
 
 
-def profile_path(profile: str) -> Path:
-    """The YAML file of a profile, given by name (``demo``) or by path.
-
-    Raises:
-        ParameterError: there is no such profile.
-    """
-    path = Path(profile) if profile.endswith((".yaml", ".yml")) else PROFILES / f"{profile}.yaml"
-    if not path.is_file():
-        known = sorted(p.stem for p in PROFILES.glob("*.yaml") if not p.stem.startswith("sweep"))
-        raise ParameterError(f"There is no profile {profile!r}: {suggest(profile, known)}")
-    return path
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML file of ``name: value`` lines, scalars left as text.
-
-    Raises:
-        ParameterError: the file is no such list, or a name stands in it twice.
-    """
-    try:
-        node = yaml.compose(path.read_text(), Loader=yaml.BaseLoader)
-        content = yaml.load(path.read_text(), Loader=yaml.BaseLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParameterError(f"{path} is not valid YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise ParameterError(f"{path} must hold lines of the form 'name: value'")
-    if len(content) < len(node.value):
-        raise ParameterError(f"{path} names a parameter twice")
-    return content
-
-
-def parse_value(value: str) -> Any:
-    """A command-line value: text, or a list of texts where it is written as one, ``[0.01, 0.1]``.
-
-    Raises:
-        ParameterError: the list is not closed.
-    """
-    if not value.startswith("["):
-        return value
-    try:
-        return yaml.load(value, Loader=yaml.BaseLoader)
-    except yaml.YAMLError as error:
-        raise ParameterError(f"{value!r} is not a list such as [0.01, 0.1]") from error
-
-
-def describe_errors(error: ValidationError) -> str:
-    """One line for each thing that is wrong, with a suggestion for misspelt names."""
+def describe_errors(error: ValidationError, sources: Mapping[str, str]) -> str:
+    """One line for each thing that is wrong: where it stands, what it is, what is accepted."""
     lines = []
     for detail in error.errors():
         name = ".".join(map(str, detail["loc"]))
+        field = str(detail["loc"][0]) if name else "id2"  # what concerns both IDs has no place
+        source = getattr(detail["input"], "source", "") or sources.get(field, "")
+        message = detail["msg"].removeprefix("Value error, ")
         if detail["type"] == "extra_forbidden":
-            lines.append(
-                f"There is no parameter {name!r}: {suggest(name, Parameters.model_fields)}"
-            )
-        else:
-            message = detail["msg"].removeprefix("Value error, ")
-            lines.append(f"{name} = {detail['input']!r}: {message}" if name else message)
+            message = f"There is no parameter {name!r}: {suggest(name, Parameters.model_fields)}"
+        elif name:
+            accepted = Parameters.model_fields[field].description
+            message = f"{name} = {detail['input']!r}: {message}. Accepted: {accepted}"
+        lines.append(f"{source}: {message}" if source else message)
     return "\n".join(lines)
 
 
-def check(values: dict[str, Any]) -> Parameters:
+def check(values: dict[str, Any], sources: Mapping[str, str] | None = None) -> Parameters:
     """Convert and check.
+
+    Args:
+        values: by name.
+        sources: where each value comes from, for the messages.
 
     Raises:
         ParameterError: a name is unknown, a type is wrong or a value impossible; all of them are
@@ -163,29 +135,7 @@ def check(values: dict[str, Any]) -> Parameters:
     try:
         return Parameters.model_validate(values)
     except ValidationError as error:
-        raise ParameterError(describe_errors(error)) from error
-
-
-def load_profile(
-    profile: str, overrides: Sequence[tuple[str, str]] = (), output_dir: str | None = None
-) -> Parameters:
-    """A profile's parameters, with overrides from the command line.
-
-    Args:
-        profile: name of a file in ``params/``, or the path of a YAML file.
-        overrides: pairs of name and text value; a later one wins.
-        output_dir: where the run writes, where neither profile nor overrides say.
-
-    Raises:
-        ParameterError: as for ``check``, and when there is no such profile.
-    """
-    path = profile_path(profile)
-    values = {
-        "profile": path.stem,
-        **read_yaml(path),
-        **{name: parse_value(value) for name, value in overrides},
-    }
-    return check(values | ({"output_dir": output_dir} if output_dir else {}))
+        raise ParameterError(describe_errors(error, sources or {})) from error
 
 
 def check_questions(only: str | None) -> tuple[str, ...]:

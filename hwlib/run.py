@@ -2,8 +2,10 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import papermill
@@ -19,6 +21,10 @@ from hwlib.parameters import NOTEBOOK, QUESTIONS, ROOT, Parameters
 
 class RunError(RuntimeError):
     """The notebook cannot be run, or a cell failed; the message says where and what to do next."""
+
+
+class KernelDied(RunError):  # noqa: N818 - it says what happened
+    """The kernel is gone, and not because of what it was told: worth another try."""
 
 
 class LastLine:
@@ -86,7 +92,16 @@ def clean(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
-def execute(parameters: Parameters, questions: tuple[str, ...], target: Path) -> None:
+def own_sockets(folder: str) -> Config:
+    """Let a kernel talk by sockets in ``folder``, which no other kernel uses."""
+    transport = "ipc" if os.name == "posix" else "tcp"
+    connection = {"transport": transport, "connection_file": str(Path(folder) / "kernel.json")}
+    return Config({"KernelManager": connection})
+
+
+def execute(
+    parameters: Parameters, questions: tuple[str, ...], target: Path, **options: Any
+) -> None:
     """Run the notebook from its first cell to its last.
 
     Whatever was executed stands in ``target`` afterwards, also after a failure or an interrupt.
@@ -95,9 +110,11 @@ def execute(parameters: Parameters, questions: tuple[str, ...], target: Path) ->
         parameters: only those that differ from the notebook's own are injected.
         questions: whose cells are run.
         target: where the executed notebook is written.
+        options: for ``papermill.execute_notebook``.
 
     Raises:
-        RunError: a cell raised, or the kernel died.
+        RunError: a cell raised.
+        KernelDied: the kernel died.
     """
     chosen = target.with_suffix(".selected.ipynb")
     nbformat.write(select(nbformat.read(NOTEBOOK, as_version=4), questions), chosen)
@@ -107,20 +124,22 @@ def execute(parameters: Parameters, questions: tuple[str, ...], target: Path) ->
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     live = sys.stderr.isatty()
     try:
-        papermill.execute_notebook(
-            chosen,
-            target,
-            parameters=parameters.changed(),
-            kernel_name="python3",
-            progress_bar=live,
-            stderr_file=LastLine() if live else None,
-            config=Config({"KernelManager": {"transport": "ipc" if os.name == "posix" else "tcp"}}),
-        )
+        with tempfile.TemporaryDirectory(prefix="hwlib-kernel-") as sockets:
+            papermill.execute_notebook(
+                chosen,
+                target,
+                parameters=parameters.changed(),
+                kernel_name="python3",
+                progress_bar=live,
+                stderr_file=LastLine() if live else None,
+                config=own_sockets(sockets),
+                **options,
+            )
     except PapermillExecutionError as error:
         failed = nbformat.read(target, as_version=4)
         raise RunError(describe_failure(error, failed)) from error
     except DeadKernelError as error:
-        raise RunError(
+        raise KernelDied(
             "The kernel died, most often for lack of memory. Close other programs and run the same "
             "command again: finished epochs of the big-cats training are kept."
         ) from error

@@ -24,6 +24,15 @@ REPORT_ROOMS = {
     "verify",
     "rescore",
     "export",
+    "profiles",
+    "plan",
+    "kernel",
+    "worker",
+    "pool",
+    "store",
+    "sweep",
+    "leaderboard",
+    "summary",
 }
 
 

@@ -4,7 +4,8 @@ import nbformat
 import pytest
 
 from hwlib import parameters
-from hwlib.parameters import ParameterError, check_questions, load_profile
+from hwlib.parameters import ParameterError, check_questions
+from hwlib.profiles import load_profile
 
 
 def notebook_defaults() -> dict[str, tuple[str, object]]:

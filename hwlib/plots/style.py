@@ -1,11 +1,17 @@
 """The look of all figures: readable on paper, in black and white, and by colour-blind eyes."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib_inline.backend_inline import set_matplotlib_formats
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Okabe and Ito's colour-blind safe palette (2008), darkest first; line styles tell the curves apart
 # without colour.
@@ -13,25 +19,26 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 LINE_STYLES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), "-"]
 
 
+STYLE = {
+    "axes.grid": True,
+    "axes.prop_cycle": matplotlib.cycler(color=COLOURS, linestyle=LINE_STYLES),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": "medium",
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 110,
+    "font.size": 9,
+    "grid.alpha": 0.3,
+    "grid.linewidth": 0.6,
+    "image.cmap": "cividis",
+    "legend.frameon": False,
+    "svg.hashsalt": "hwlib",
+}
+
+
 def use_style() -> None:
     """Set fonts, colours and the notebook's figure format (SVG, the same bytes every time)."""
-    plt.rcParams.update(
-        {
-            "axes.grid": True,
-            "axes.prop_cycle": matplotlib.cycler(color=COLOURS, linestyle=LINE_STYLES),
-            "axes.spines.right": False,
-            "axes.spines.top": False,
-            "axes.titlesize": "medium",
-            "figure.constrained_layout.use": True,
-            "figure.dpi": 110,
-            "font.size": 9,
-            "grid.alpha": 0.3,
-            "grid.linewidth": 0.6,
-            "image.cmap": "cividis",
-            "legend.frameon": False,
-            "svg.hashsalt": "hwlib",
-        }
-    )
+    plt.rcParams.update(STYLE)
     set_matplotlib_formats("svg", metadata={"Date": None})
 
 
