@@ -60,13 +60,18 @@ def start():
     def sweep(*arguments: object) -> subprocess.Popen:
         command = [sys.executable, "-m", "hwlib", "sweep", *map(str, arguments)]
         options = {"cwd": ROOT, "env": environment(), "stderr": subprocess.PIPE, "text": True}
-        started.append(subprocess.Popen(command, **options))
+        started.append(subprocess.Popen(command, preexec_fn=listen_to_ctrl_c, **options))
         return started[-1]
 
     yield sweep
     for process in started:
         process.kill()
         process.wait()
+
+
+def listen_to_ctrl_c() -> None:
+    """A shell starts background jobs deaf to it, and that is inherited."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def environment() -> dict[str, str]:
