@@ -54,8 +54,8 @@ def inverted_residual(inputs: int, outputs: int, expansion: float, stride: int =
     """Widen with 1x1, look around with a depthwise 3x3, narrow with 1x1 (Sandler et al.,
     MobileNetV2, 2018).
 
-    A third of the weights of one dense 3x3 convolution at these widths. Residual where the shape
-    allows it.
+    Half to three fifths of the weights of one dense 3x3 convolution at these widths. Residual where
+    the shape allows it.
     """
     hidden = int(inputs * expansion)
     layers = [

@@ -38,7 +38,7 @@ def file_formats(cats: BigCats) -> pd.DataFrame:
     }
     table = pd.DataFrame(counts).fillna(0).astype(int)
     table.index = table.index.set_names(["size", "mode", "type"])
-    return table.sort_values("train", ascending=False).reset_index()
+    return table.sort_values("train", ascending=False).reset_index().set_index("size")
 
 
 def colour_statistics(part: ImageSet) -> pd.DataFrame:

@@ -66,7 +66,10 @@ def final_figures(histories: dict[float, History]) -> pd.DataFrame:
     """
     rows = {
         f"lr = {lr:g}": {name.replace("_", " "): values[-1] for name, values in history.items()}
-        | {"fall in the last epoch": history["train_loss"][-2] - history["train_loss"][-1]}
+        | {
+            "train loss, fall in the last epoch": history["train_loss"][-2]
+            - history["train_loss"][-1]
+        }
         for lr, history in sorted(histories.items())
         if len(history["train_loss"]) > 1
     }

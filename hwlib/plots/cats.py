@@ -90,7 +90,8 @@ def class_activation(
     network: BigCatsNet, result: Score, part: ImageSet, per_row: int = 5
 ) -> Figure:
     """What the network looks at: one picture of every class, and below it the map of evidence for
-    the class that the network named, bright where it speaks for that class; one scale for all.
+    the class that the network named, bright where it speaks for that class; one scale for all, up
+    to the median of the maps' maxima.
     """
     names = [name.lower() for name in part.class_names]
     first = [(part.labels == label).nonzero()[0].item() for label in range(len(names))]
@@ -98,7 +99,7 @@ def class_activation(
     maps = class_activation_maps(network, images, answers)
     rows = -(-len(first) // per_row)
     figure, axes = new_figure(2 * rows, per_row, 6.6, 2.75 * rows)
-    scale = {"cmap": "cividis", "vmin": 0, "vmax": maps.max().item()}
+    scale = {"cmap": "cividis", "vmin": 0, "vmax": maps.amax((1, 2)).median().item()}
     for number, (image, evidence) in enumerate(zip(images, maps, strict=True)):
         place = 2 * per_row * (number // per_row) + number % per_row
         right = answers[number] == part.labels[first[number]]
@@ -130,5 +131,6 @@ def frontier(summary: pd.DataFrame) -> Figure:
     axes.set(xscale="log", xlabel="parameters (thousands)", ylabel="held-out accuracy (%)")
     axes.set_xticks(sizes, [f"{size / 1000:.0f}" for size in sizes])
     axes.minorticks_off()
-    axes.legend(loc="lower right")
+    axes.margins(x=0.12)
+    figure.legend(loc="outside upper center", ncols=2)
     return finish(figure)

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 from torch import Tensor
 
 from hwlib.plots.style import finish, new_figure
@@ -48,7 +48,8 @@ def jacobian(x: Tensor, y: Tensor, matrix: Tensor) -> Figure:
     image = right.imshow(matrix, cmap="PuOr", vmin=-limit, vmax=limit)
     for i, row in enumerate(matrix.tolist()):
         for k, value in enumerate(row):
-            right.text(k, i, f"{value:.3f}", ha="center", va="center", fontsize=8)
+            colour = "white" if abs(value) > 0.6 * limit else "black"
+            right.text(k, i, f"{value:.2f}", ha="center", va="center", fontsize=8, color=colour)
     right.set(
         title="Jacobian",
         xlabel="k",
@@ -105,6 +106,10 @@ def learning_rates(histories: dict[float, History]) -> Figure:
         left.autoscale()
         if quantity == "loss":
             left.set_yscale("log")
+            for place in (left, right):
+                place.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                place.yaxis.set_major_formatter("{x:g}")
+                place.minorticks_off()
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     return finish(figure)

@@ -57,7 +57,8 @@ def filter_responses(responses: vgg.Responses) -> Figure:
         for place, plane, name in zip(row, weights, ("red", "green", "blue"), strict=False):
             place.imshow(plane, cmap="PuOr", vmin=-limit, vmax=limit)
             for (i, k), value in np.ndenumerate(plane.numpy()):
-                place.text(k, i, f"{value:.2f}", ha="center", va="center", fontsize=7)
+                colour = "white" if abs(value) > 0.6 * limit else "black"
+                place.text(k, i, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour)
             place.set_title(f"filter {n + 1}, {name}", fontsize=8)
         strongest = response.abs().quantile(0.99).item()
         image = row[3].imshow(response, cmap="gray", vmin=-strongest, vmax=strongest)
