@@ -2,6 +2,7 @@
 
 import os
 import platform
+import random
 import statistics
 import time
 from collections.abc import Callable
@@ -11,7 +12,8 @@ from tqdm import tqdm
 
 
 def alternate(tasks: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Median seconds of each task; the tasks take turns, so that a noisy minute hits all of them.
+    """Median seconds of each task; the tasks take turns, so that a noisy minute hits all of them,
+    in a new order every round, so that none always suffers from the one before it.
 
     Each task is run once before the clock starts.
     """
@@ -19,9 +21,9 @@ def alternate(tasks: dict[str, Callable[[], None]], rounds: int) -> dict[str, fl
         task()
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
     for _ in tqdm(range(rounds), desc="rounds", leave=False):
-        for name, task in tasks.items():
+        for name in random.sample(list(tasks), len(tasks)):
             begun = time.perf_counter()
-            task()
+            tasks[name]()
             seconds[name].append(time.perf_counter() - begun)
     return {name: statistics.median(values) for name, values in seconds.items()}
 
