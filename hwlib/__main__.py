@@ -1,4 +1,4 @@
-"""The command line: ``python -m hwlib export|verify|params|sweep``.
+"""The command line: ``python -m hwlib export|verify|fetch|params|sweep``.
 
 Rooms that load torch are imported where they are used, so that a wrong parameter is refused at
 once.
@@ -6,6 +6,7 @@ once.
 
 import json
 import logging
+import os
 import signal
 import sys
 import time
@@ -135,6 +136,32 @@ def verify(bundle: Path, data_dir: str, big_cats: str | None, as_json: bool) -> 
             mark = click.style("✓", fg="green") if check.ok else click.style("✗", fg="red")
             click.echo(f"{mark} {check.name:<11}{check.message}")
     sys.exit(0 if report.ok else 1)
+
+
+@main.command(name="fetch")
+@click.argument("what", type=click.Choice(["mnist", "big_cats", "birds_dogs", "vgg16", "all"]))
+@click.option("--data-dir", default="data", show_default=True, help="Where it is kept.")
+@click.option("--offline", is_flag=True, help="Only look for it; download nothing.")
+def fetch_data(what: str, data_dir: str, offline: bool) -> None:
+    """Find the real data, or download it; check that it is complete.
+
+    Looks below the data folder, below its hw1_data/ and among the data sets attached on Kaggle
+    before it downloads: MNIST by torchvision's address, the big cats by kagglehub, VGG16's weights
+    into torch's cache. Nothing half-made gets a final name, so it may be interrupted at any time.
+    """
+    if offline:
+        os.environ["HWLIB_OFFLINE"] = "1"
+    from hwlib import data, fetch
+
+    names = {"birds_dogs": ("birds", "dogs"), "all": fetch.NAMES}.get(what, (what,))
+    failed = 0
+    for name in names:
+        try:
+            click.echo(f"{click.style('✓', fg='green')} {data.arrive(name, Path(data_dir))}")
+        except fetch.DataError as error:
+            failed += 1
+            click.echo(f"{click.style('✗', fg='red')} {error}")
+    sys.exit(1 if failed else 0)
 
 
 @main.command()

@@ -9,6 +9,8 @@ import hashlib
 import os
 import shutil
 import tempfile
+import unicodedata
+import warnings
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -22,15 +24,14 @@ from torch import Tensor
 from torchvision.datasets import MNIST
 from tqdm import tqdm
 
-from hwlib import drawings
+from hwlib import drawings, fetch
+from hwlib.fetch import DataError
 
 SPLITS = ("train", "valid", "test")
-IMAGE_ENDINGS = {".jpg", ".jpeg", ".png"}
+IMAGE_ENDINGS = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+JUNK = {"Thumbs.db", "desktop.ini"}  # which Windows leaves in folders of pictures
+MAX_PIXELS = 80_000_000  # a photograph has a third of that; more is a mistake or an attack
 CACHED_SETS = 12  # decoded sets of pictures that are kept: train, valid and test at a few sizes
-
-
-class DataError(RuntimeError):
-    """Data is missing or unreadable; the message names the place and the remedy."""
 
 
 class Mnist(NamedTuple):
@@ -72,15 +73,9 @@ def load_mnist(data_dir: str | Path, source: str) -> Mnist:
 
 
 def real_mnist(data_dir: Path) -> Mnist:
-    """MNIST's 60,000 training and 10,000 test digits from ``data_dir/MNIST/raw``."""
-    try:
-        train, test = (MNIST(data_dir, train=flag, download=True) for flag in (True, False))
-    except (OSError, RuntimeError) as error:
-        raise DataError(
-            f"MNIST is not in {data_dir / 'MNIST' / 'raw'} and could not be downloaded ({error}). "
-            "Put the four unpacked files of MNIST there, or set data_dir to the folder that holds "
-            "MNIST/raw, or data_source to 'sample'."
-        ) from error
+    """MNIST's 60,000 training and 10,000 test digits, found or fetched."""
+    root = fetch.mnist(data_dir)
+    train, test = (MNIST(root, train=flag) for flag in (True, False))
     return Mnist(train.data, train.targets, test.data, test.targets)
 
 
@@ -136,43 +131,61 @@ def locate(name: str, data_dir: str | Path, source: str) -> Path:
     """The folder ``big_cats``, ``birds`` or ``dogs`` of the chosen source.
 
     Raises:
-        DataError: there is no such folder below ``data_dir``.
+        DataError: it is not there and cannot be fetched.
     """
-    folder = (sample_folder(Path(data_dir)) if source == "sample" else Path(data_dir)) / name
-    if not folder.is_dir():
-        raise DataError(
-            f"There is no folder {folder}. Put the data there (data/README.md says how), set "
-            f"data_dir to the folder that holds {name}/, or set data_source to 'sample'."
-        )
-    return folder
+    data_dir = Path(data_dir)
+    return sample_folder(data_dir) / name if source == "sample" else fetch.fetch(name, data_dir)
+
+
+def listing(folder: Path) -> list[Path]:
+    """What is visible in ``folder``, sorted by name.
+
+    Raises:
+        DataError: it is no folder, or cannot be looked into.
+    """
+    try:
+        return [p for p in sorted(folder.iterdir()) if p.name not in JUNK and p.name[0] != "."]
+    except OSError as error:
+        raise DataError(f"There is no folder {folder} to read ({error.strerror}).") from error
 
 
 def image_paths(folder: Path) -> list[Path]:
-    """The pictures directly in ``folder``, sorted by name; hidden files are left out.
+    """The pictures directly in ``folder``, sorted by name; hidden files are left out, and so is
+    what is no picture, with a warning.
 
     Raises:
         DataError: there is none.
     """
-    paths = [
-        p
-        for p in sorted(folder.iterdir())
-        if p.suffix.lower() in IMAGE_ENDINGS and not p.name.startswith(".")
-    ]
+    shown = listing(folder)
+    paths = [p for p in shown if p.suffix.lower() in IMAGE_ENDINGS]
     if not paths:
-        raise DataError(f"There is no image (.jpg, .jpeg, .png) in {folder}.")
+        raise DataError(f"There is no image ({', '.join(sorted(IMAGE_ENDINGS))}) in {folder}.")
+    if left_out := [p.name for p in shown if p not in paths]:
+        warnings.warn(f"{folder}: left out, as no picture: {', '.join(left_out)}", stacklevel=2)
     return paths
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """The picture upright and in RGB, whatever it is stored in; 16 bits keep their upper 8."""
+    if image.mode.startswith("I"):
+        image = Image.fromarray((np.asarray(image).clip(0, 65535) // 256).astype(np.uint8))
+    elif image.mode == "P":
+        image = image.convert("RGBA")
+    return ImageOps.exif_transpose(image).convert("RGB")
 
 
 def read_image(path: Path) -> Image.Image:
     """One picture as upright RGB.
 
     Raises:
-        DataError: the file is no readable image.
+        DataError: the file is no readable image, or one of more than ``MAX_PIXELS``.
     """
     try:
         with Image.open(path) as image:
-            return ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"{image.width} × {image.height} pixels are too many")
+            return to_rgb(image)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(
             f"{path} cannot be read as an image ({error}). Replace or remove it."
         ) from error
@@ -208,6 +221,18 @@ def keep(pixels: np.ndarray, target: Path) -> None:
             unfinished.unlink()
 
 
+def file_hash(path: Path) -> bytes:
+    """SHA-256 of a file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).digest()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}). Mend or remove it.") from error
+
+
 def read_all(paths: list[Path], size: int) -> np.ndarray:
     """Pictures as uint8 (N, 3, size, size), in the order of ``paths``.
 
@@ -216,7 +241,7 @@ def read_all(paths: list[Path], size: int) -> np.ndarray:
     """
     digest = hashlib.sha256(f"{size} {Image.__version__}".encode())
     for path in paths:
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+        digest.update(file_hash(path))
     target = cache_folder() / f"{digest.hexdigest()[:32]}.npy"
     if target.is_file():
         with suppress(OSError, ValueError):  # a damaged file is made again
@@ -228,6 +253,27 @@ def read_all(paths: list[Path], size: int) -> np.ndarray:
     pixels = np.ascontiguousarray(np.stack(rows).transpose(0, 3, 1, 2))
     keep(pixels, target)
     return pixels
+
+
+def same_name(name: str) -> str:
+    """What a class is known by: its name without regard to case, blanks and the ways in which
+    Unicode can spell a letter.
+    """
+    return " ".join(unicodedata.normalize("NFC", name).casefold().split())
+
+
+def class_folders(folder: Path) -> dict[str, Path]:
+    """The visible folders in ``folder``, by ``same_name``.
+
+    Raises:
+        DataError: there is no such folder, or two are the same class.
+    """
+    found: dict[str, Path] = {}
+    for path in (path for path in listing(folder) if path.is_dir()):
+        other = found.setdefault(same_name(path.name), path)
+        if other != path:
+            raise DataError(f"{other} and {path} are one class in two folders. Merge them.")
+    return found
 
 
 def load_image_set(
@@ -244,15 +290,15 @@ def load_image_set(
     Raises:
         DataError: a class folder is missing, unknown or empty, or a picture is unreadable.
     """
-    if not folder.is_dir():
-        raise DataError(f"There is no folder {folder}.")
-    found = {p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")}
-    names = list(class_names or sorted(found))
-    differing = (found - set(names)) if partial and found else (found ^ set(names))
-    if differing or not found:
-        listed = ", ".join(sorted(differing)) or "all of them"
+    folders = class_folders(folder)
+    names = list(class_names or sorted(path.name for path in folders.values()))
+    wanted = {same_name(name): name for name in names}
+    unknown = [path.name for key, path in folders.items() if key not in wanted]
+    missing = [name for key, name in wanted.items() if key not in folders]
+    if unknown or not folders or (missing and not partial):
+        listed = ", ".join(sorted(unknown + missing)) or "all of them"
         raise DataError(f"{folder} must hold one folder a class; missing or unknown: {listed}.")
-    by_class = [image_paths(folder / name) if name in found else [] for name in names]
+    by_class = [image_paths(folders[key]) if key in folders else [] for key in wanted]
     paths = [path for class_paths in by_class for path in class_paths]
     labels = torch.repeat_interleave(
         torch.arange(len(names)), torch.tensor([len(p) for p in by_class])
@@ -275,4 +321,25 @@ def load_big_cats(
         raise DataError(
             f"{folder} lacks {', '.join(missing)}; it must hold train/, valid/ and test/."
         )
-    return BigCats(*(load_image_set(folder / split, size, class_names) for split in SPLITS))
+    train = load_image_set(folder / "train", size, class_names)
+    others = (load_image_set(folder / split, size, train.class_names) for split in SPLITS[1:])
+    return BigCats(train, *others)
+
+
+def arrive(name: str, data_dir: Path) -> str:
+    """Find or fetch one of ``fetch.NAMES`` and read it whole; a sentence that says what is there.
+
+    Raises:
+        DataError: it cannot be had, or is not complete and readable.
+    """
+    place = fetch.fetch(name, data_dir)
+    if name == "mnist":
+        digits = real_mnist(data_dir)
+        return f"{place}: {len(digits.train_labels):,} and {len(digits.test_labels):,} digits"
+    if name == "vgg16":
+        return f"{place}: {place.stat().st_size / 1e6:.0f} MB"
+    if name in ("birds", "dogs"):
+        return f"{place}: {len([read_image(path) for path in image_paths(place)])} pictures"
+    cats = load_big_cats(data_dir, "real", 32)
+    counts = ", ".join(f"{len(split.labels):,}" for split in cats)
+    return f"{place}: {counts} pictures of {len(cats.train.class_names)} classes"

@@ -84,6 +84,7 @@ class Parameters(BaseModel):
     cnn_epochs: Epochs = 160
     vgg_weights: Weights = "imagenet"
     output_dir: Text = "out/notebook"
+    hwlib_url: Text = "https://github.com/OWNER/homework-1"
 
     @model_validator(mode="after")
     def check_pair(self) -> "Parameters":

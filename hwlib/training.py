@@ -93,7 +93,7 @@ def fingerprint(
 
 def save_checkpoint(state: TrainingState, key: str, path: Path) -> None:
     """Write the whole state under a temporary name, then rename: a kill leaves the old checkpoint
-    or the new one.
+    or the new one. Where it cannot be written, that is said and the old one stays.
     """
     content = {
         "key": key,
@@ -106,18 +106,26 @@ def save_checkpoint(state: TrainingState, key: str, path: Path) -> None:
         "random_state": torch.get_rng_state(),
     }
     unfinished = path.with_suffix(".unfinished")
-    torch.save(content, unfinished)
-    os.replace(unfinished, path)
+    try:
+        torch.save(content, unfinished)
+        os.replace(unfinished, path)
+    except (OSError, RuntimeError) as error:  # a full disk must not end a training of many minutes
+        unfinished.unlink(missing_ok=True)
+        tqdm.write(f"{path} cannot be written ({error}); the training goes on without it.")
 
 
 def load_checkpoint(state: TrainingState, key: str, path: Path) -> None:
     """Continue from ``path`` where it holds a checkpoint of this very training; otherwise leave
     ``state`` alone.
     """
-    if not path.exists():
+    try:
+        content = torch.load(path, weights_only=True, map_location="cpu")
+        if content["key"] != key:
+            return
+    except FileNotFoundError:
         return
-    content = torch.load(path, weights_only=True, map_location="cpu")
-    if content["key"] != key:
+    except Exception as error:  # a damaged file fails in many ways
+        tqdm.write(f"{path} is damaged ({type(error).__name__}); the training starts anew.")
         return
     state.network.load_state_dict(content["network"])
     state.average.load_state_dict(content["average"])

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torchvision.models import VGG16_Weights, vgg16
 
+from hwlib import fetch
 from hwlib.data import DataError, image_paths, read_image
 
 RESIZE, CROP = 256, 224
@@ -22,12 +23,6 @@ class Vgg(NamedTuple):
 
     network: nn.Module
     weights: str
-
-
-def weights_are_cached() -> bool:
-    """Whether torch's hub cache already holds the ImageNet weights."""
-    file_name = VGG16_Weights.DEFAULT.url.rsplit("/", 1)[1]
-    return (Path(torch.hub.get_dir()) / "checkpoints" / file_name).is_file()
 
 
 def load_vgg16(weights: str, source: str, seed: int = 42) -> Vgg:
@@ -44,19 +39,18 @@ def load_vgg16(weights: str, source: str, seed: int = 42) -> Vgg:
     Raises:
         DataError: the weights cannot be had or do not fit.
     """
-    if weights == "imagenet" and source == "sample" and not weights_are_cached():
+    if weights == "imagenet" and source == "sample" and not fetch.vgg16_file().is_file():
         weights = "none"
     if weights == "none":
         torch.manual_seed(seed)
         return Vgg(vgg16(weights=None).eval(), "none")
     try:
-        if weights == "imagenet":
-            return Vgg(vgg16(weights=VGG16_Weights.DEFAULT).eval(), "imagenet")
+        path = fetch.vgg16() if weights == "imagenet" else weights
         network = vgg16(weights=None, init_weights=False)
-        network.load_state_dict(torch.load(weights, weights_only=True))
-    except (
-        Exception
-    ) as error:  # torch raises many kinds: URLError, UnpicklingError, RuntimeError, ...
+        network.load_state_dict(torch.load(path, weights_only=True))
+    except DataError:
+        raise
+    except Exception as error:  # torch raises many kinds: UnpicklingError, RuntimeError, ...
         raise DataError(
             f"VGG16's weights {weights!r} cannot be loaded ({type(error).__name__}: {error}). Set "
             "vgg_weights to 'imagenet' where there is a network, to the path of torchvision's "

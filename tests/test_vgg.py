@@ -3,7 +3,7 @@ import torch
 from PIL import Image
 from torchvision.models import VGG16_Weights, vgg16
 
-from hwlib import vgg
+from hwlib import fetch, vgg
 from hwlib.data import DataError
 
 
@@ -21,7 +21,7 @@ def test_preprocessing_is_torchvision_s(size):
 
 def test_imagenet_weights_come_from_torch_s_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    assert not vgg.weights_are_cached()
+    assert not fetch.vgg16_file().is_file()
     torch.manual_seed(1)
     checkpoint = vgg16(weights=None, init_weights=False)
     torch.nn.init.constant_(checkpoint.features[0].bias, 0.125)

@@ -1,0 +1,280 @@
+"""Finding the real data, and fetching what is not there: MNIST, the big cats, VGG16's weights.
+
+A thing is looked for below ``data_dir``, below ``data_dir/hw1_data`` and among the data sets that
+are attached to a Kaggle notebook; then it is downloaded. A download is tried again where that can
+help, checked, and gets its name only when it is complete; two processes never do it twice.
+"""
+
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.error import HTTPError, URLError
+
+import torch
+from filelock import FileLock
+from torchvision.datasets import MNIST
+from torchvision.datasets.utils import check_integrity, extract_archive
+from torchvision.models import VGG16_Weights
+
+TRIES = 4
+TIMEOUT = 30.0  # seconds without a byte
+LONGEST_WAIT = 60.0  # seconds between two tries, whatever the server asks for
+FINAL = {400, 401, 403, 404, 410}  # answers that another try does not change
+BIG_CATS = "gpiosenka/cats-in-the-wild-image-classification"  # on Kaggle, CC0
+NAMES = ("mnist", "big_cats", "birds", "dogs", "vgg16")
+MNIST_BYTES = {  # of the unpacked files: a header, and a byte a pixel or a label
+    "train-images-idx3-ubyte": 16 + 60_000 * 28 * 28,
+    "train-labels-idx1-ubyte": 8 + 60_000,
+    "t10k-images-idx3-ubyte": 16 + 10_000 * 28 * 28,
+    "t10k-labels-idx1-ubyte": 8 + 10_000,
+}
+
+
+class DataError(RuntimeError):
+    """Data is missing or unreadable; the message names the place and the remedy."""
+
+
+def offline() -> bool:
+    """Whether nothing may be downloaded: ``HWLIB_OFFLINE`` is set."""
+    return bool(os.environ.get("HWLIB_OFFLINE"))
+
+
+def attached() -> list[Path]:
+    """Folders of data sets that are attached to a Kaggle notebook, at most four levels deep."""
+    mount = Path(os.environ.get("HWLIB_KAGGLE", "/kaggle")) / "input"
+    return [path for depth in range(1, 5) for path in mount.glob("/".join("*" * depth))
+            if path.is_dir()] if mount.is_dir() else []  # fmt: skip
+
+
+def has_splits(folder: Path) -> bool:
+    """Whether the folder holds the big cats' three splits."""
+    return all((folder / split).is_dir() for split in ("train", "valid", "test"))
+
+
+def find(name: str, data_dir: Path) -> Path | None:
+    """The folder ``big_cats``, ``birds``, ``dogs`` or ``MNIST/raw`` where it is to be had without a
+    download; None where it is not.
+    """
+    places = [data_dir, data_dir / "hw1_data", *attached()]
+    found = [place / name for place in places if (place / name).is_dir()]
+    if name == "big_cats":  # Kaggle's own data set holds the splits without a folder around them
+        found += [place for place in places[1:] if has_splits(place)]
+    return found[0] if found else None
+
+
+def check_space(folder: Path, megabytes: int) -> None:
+    """Raises DataError where the folder's disk has no room for so much."""
+    free = shutil.disk_usage(folder).free / 1e6
+    if free < megabytes:
+        raise DataError(
+            f"{folder} has {free:.0f} MB left, {megabytes} MB are needed. Make room, or set "
+            "data_dir to a folder on another disk."
+        )
+
+
+def wait_for(error: Exception, attempt: int) -> float:
+    """Seconds until the next try: what the server asks for, otherwise 1, 2, 4, ..."""
+    asked = error.headers.get("Retry-After", "") if isinstance(error, HTTPError) else ""
+    return min(float(asked) if asked.isdigit() else 2.0**attempt, LONGEST_WAIT)
+
+
+@contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    """New connections give up after so many seconds without a byte."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def download(url: str, target: Path, md5: str | None = None, sha256: str | None = None) -> None:
+    """Download a file to ``target``, with a bar; up to ``TRIES`` times, each from the beginning.
+
+    Args:
+        url: where it is.
+        target: gets its name only when the file is complete and its hash is right.
+        md5: of the whole file.
+        sha256: its first digits.
+
+    Raises:
+        DataError: it cannot be had; nothing is left behind.
+    """
+    if offline():
+        raise DataError(f"{url} is needed and HWLIB_OFFLINE is set.")
+    reason: Exception | None = None
+    for attempt in range(TRIES):
+        if reason:
+            time.sleep(wait_for(reason, attempt - 1))
+        try:
+            with patience(TIMEOUT):
+                torch.hub.download_url_to_file(url, str(target), hash_prefix=sha256)
+            if check_integrity(target, md5):
+                return
+            reason = RuntimeError("it is not the file that it should be: its checksum differs")
+        except (RuntimeError, URLError, OSError, HTTPException) as error:
+            reason = error
+            if isinstance(error, HTTPError) and error.code in FINAL:
+                break
+        target.unlink(missing_ok=True)
+    sentence = str(reason).splitlines()[0].rstrip(".")
+    raise DataError(f"{url} could not be downloaded ({sentence}).") from reason
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[Path]:
+    """A temporary folder beside what will be ``folder``, for one process at a time.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            FileLock(folder.parent / f".{folder.name}.lock"),
+            TemporaryDirectory(prefix=".fetching-", dir=folder.parent) as unfinished,
+        ):
+            yield Path(unfinished)
+    except OSError as error:
+        raise DataError(
+            f"{folder} cannot be written ({error}). Set data_dir to a folder that can."
+        ) from error
+
+
+def damaged_mnist(raw: Path) -> list[str]:
+    """The files of MNIST that are missing or have not their published length."""
+    return [
+        name
+        for name, size in MNIST_BYTES.items()
+        if not (raw / name).is_file() or (raw / name).stat().st_size != size
+    ]
+
+
+def mnist(data_dir: Path) -> Path:
+    """The folder that holds ``MNIST/raw``, complete; downloaded below ``data_dir`` where there is
+    none.
+
+    Raises:
+        DataError: it is damaged, or cannot be had.
+    """
+    found = find("MNIST/raw", data_dir)
+    if found and not damaged_mnist(found):
+        return found.parents[1]
+    raw = data_dir / "MNIST" / "raw"
+    try:
+        with alone(raw) as unfinished:
+            if damaged_mnist(raw):  # another process may have fetched it meanwhile
+                check_space(unfinished, 80)
+                for name, md5 in MNIST.resources:
+                    download(MNIST.mirrors[0] + name, unfinished / name, md5)
+                    extract_archive(str(unfinished / name), str(unfinished))
+                raw.mkdir(exist_ok=True)
+                for name in MNIST_BYTES:
+                    os.replace(unfinished / name, raw / name)
+    except DataError as error:
+        state = f"{', '.join(damaged_mnist(found))} in {found} is cut short, and" if found else (
+            f"MNIST is not in {raw} and")  # fmt: skip
+        raise DataError(
+            f"{state} could not be downloaded: {error} Put the four unpacked files of MNIST there, "
+            "or set data_dir to the folder that holds MNIST/raw, or data_source to 'sample'."
+        ) from error
+    return data_dir
+
+
+def big_cats(data_dir: Path) -> Path:
+    """The folder of the big cats' three splits; from Kaggle where there is none.
+
+    Raises:
+        DataError: it cannot be had.
+    """
+    if found := find("big_cats", data_dir):
+        return found
+    remedy = (
+        f"There is no folder {data_dir / 'big_cats'}. Download {BIG_CATS} from Kaggle and unpack "
+        "it there (data/README.md), set data_dir to the folder that holds big_cats/, or "
+        "data_source to 'sample'."
+    )
+    try:
+        import kagglehub
+    except ImportError as error:
+        raise DataError(f"{remedy} With `pip install kagglehub` this is done for you.") from error
+    if offline():
+        raise DataError(f"{remedy} HWLIB_OFFLINE is set, so nothing was downloaded.")
+    try:
+        with patience(TIMEOUT):  # it resumes, checks its hashes and shows a bar
+            fetched = Path(kagglehub.dataset_download(BIG_CATS))
+    except Exception as error:  # of many kinds: requests', Kaggle's, the file system's
+        raise DataError(f"{remedy} kagglehub could not ({error}).") from error
+    if not has_splits(fetched):
+        raise DataError(f"{remedy} What kagglehub brought lacks train, valid or test.")
+    target = data_dir / "big_cats"
+    with alone(target) as unfinished:
+        if not target.is_dir():
+            for split in ("train", "valid", "test"):
+                shutil.copytree(fetched / split, unfinished / "big_cats" / split)
+            (unfinished / "big_cats").rename(target)
+    return target
+
+
+def pictures(name: str, data_dir: Path) -> Path:
+    """The folder ``birds`` or ``dogs``, which nobody offers for download.
+
+    Raises:
+        DataError: there is none.
+    """
+    if found := find(name, data_dir):
+        return found
+    raise DataError(
+        f"There is no folder {data_dir / name}. Put the course's pictures there, or your own, set "
+        f"data_dir to the folder that holds {name}/, or data_source to 'sample'."
+    )
+
+
+def vgg16_file() -> Path:
+    """Where torch keeps VGG16's ImageNet weights."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / VGG16_Weights.DEFAULT.url.rsplit("/", 1)[1]
+
+
+def vgg16() -> Path:
+    """VGG16's ImageNet weights in torch's cache; downloaded where they are not there.
+
+    Raises:
+        DataError: they cannot be had.
+    """
+    target = vgg16_file()
+    if not target.is_file():
+        with alone(target):
+            if not target.is_file():
+                check_space(target.parent, 600)
+                digits = target.stem.rsplit("-", 1)[1]
+                try:
+                    download(VGG16_Weights.DEFAULT.url, target, sha256=digits)
+                except DataError as error:
+                    raise DataError(
+                        f"VGG16's weights are not in {target} and {error} Set vgg_weights to the "
+                        "path of torchvision's vgg16 state dict, or to 'none'."
+                    ) from error
+    return target
+
+
+def fetch(name: str, data_dir: Path) -> Path:
+    """Find or fetch one of ``NAMES``; where it is.
+
+    Raises:
+        DataError: it cannot be had.
+    """
+    ways: dict[str, Callable[[], Path]] = {
+        "mnist": lambda: mnist(data_dir) / "MNIST" / "raw",
+        "big_cats": lambda: big_cats(data_dir),
+        "birds": lambda: pictures("birds", data_dir),
+        "dogs": lambda: pictures("dogs", data_dir),
+        "vgg16": vgg16,
+    }
+    return ways[name]()

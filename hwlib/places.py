@@ -1,0 +1,120 @@
+"""Where the notebook runs, and where its files are kept there: Kaggle, Colab or a machine of one's
+own.
+"""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+NEEDED = {  # modules that the notebook imports, besides torch, and the packages that bring them
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "matplotlib": "matplotlib",
+    "matplotlib_inline": "matplotlib-inline",
+    "scipy": "scipy",
+    "PIL": "Pillow",
+    "pygments": "Pygments",
+    "tqdm": "tqdm",
+    "filelock": "filelock",
+    "nbformat": "nbformat",
+    "mlxtend": "mlxtend",
+}
+
+
+class PlaceError(RuntimeError):
+    """The notebook cannot run here; the message says what to do."""
+
+
+class Place(NamedTuple):
+    """A place by name, the folder that outlives the session there, and a sentence about it."""
+
+    name: str
+    kept: Path
+    notice: str
+
+
+def find_place() -> Place:
+    """Kaggle is asked for first: its machines carry Colab's variables as well."""
+    if "KAGGLE_KERNEL_RUN_TYPE" in os.environ or "KAGGLE_URL_BASE" in os.environ:
+        kept = Path(os.environ.get("HWLIB_KAGGLE", "/kaggle")) / "working"
+        return Place("Kaggle", kept, f"Kaggle: files are kept in {kept}, under Output.")
+    if "COLAB_RELEASE_TAG" in os.environ or "COLAB_GPU" in os.environ:
+        content = Path(os.environ.get("HWLIB_COLAB", "/content"))
+        drive = content / "drive" / "MyDrive"
+        if drive.is_dir():
+            return Place("Colab", drive, f"Colab: files are kept in your Drive, {drive}.")
+        return Place(
+            "Colab",
+            content,
+            "Colab: Drive is not mounted, so files are lost with the session; the last cell offers "
+            "them for download.",
+        )
+    return Place("local", Path.cwd(), "")
+
+
+def missing_packages() -> list[str]:
+    """What has to be installed before the notebook can run; torch is never on the list.
+
+    Raises:
+        PlaceError: torch or torchvision is missing. Which build is right depends on the machine.
+    """
+    if lacking := [m for m in ("torch", "torchvision") if not importlib.util.find_spec(m)]:
+        raise PlaceError(f"{' and '.join(lacking)} cannot be imported; see https://pytorch.org.")
+    return [name for module, name in NEEDED.items() if not importlib.util.find_spec(module)]
+
+
+def find_wheels() -> Path | None:
+    """A folder of wheels in a data set that is attached to a Kaggle notebook, for those without
+    internet.
+    """
+    mount = Path(os.environ.get("HWLIB_KAGGLE", "/kaggle")) / "input"
+    return next((path.parent for path in sorted(mount.glob("**/*.whl"))), None)
+
+
+def install(packages: list[str]) -> None:
+    """Install packages into the running Python, without touching what is there.
+
+    Raises:
+        PlaceError: pip could not.
+    """
+    if not packages:
+        return
+    wheels = find_wheels()
+    source = ["--no-index", "--find-links", str(wheels)] if wheels else []
+    command = [sys.executable, "-m", "pip", "install", "--quiet", *source, *packages]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        raise PlaceError(
+            f"{', '.join(packages)} could not be installed ({reason}). Turn the internet on, or "
+            "attach a data set that holds their wheels."
+        )
+    importlib.invalidate_caches()
+
+
+def prepare(output_dir: str) -> Path:
+    """Install what is missing, say where files are kept, and make the output folder there.
+
+    Args:
+        output_dir: relative to the folder that outlives the session, or absolute.
+    """
+    install(missing_packages())
+    place = find_place()
+    if place.notice:
+        print(place.notice)
+    output = place.kept / output_dir
+    output.mkdir(parents=True, exist_ok=True)
+    return Path(output_dir) if place.name == "local" else output
+
+
+def offer(output: Path) -> None:
+    """In Colab without a Drive, offer the run's files for download; elsewhere they are safe."""
+    place = find_place()
+    if place.name == "Colab" and place.kept.name != "MyDrive":
+        from google.colab import files
+
+        files.download(shutil.make_archive(str(output), "zip", output))
