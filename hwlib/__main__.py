@@ -79,8 +79,7 @@ def export(
     PROFILE names a file in params/ (demo: sample data, no download; submission: real data) or is
     the path of a YAML file of your own.
 
-    Files of an earlier export that this one does not make again are moved to previous/. An
-    interrupted export goes on from its last finished epoch when the same command is run again.
+    The files of an earlier export are moved to previous/. An interrupted export goes on from its last finished epoch when the same command is run again.
     """
     try:
         parameters = load_profile(profile, overrides)

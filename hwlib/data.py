@@ -73,9 +73,19 @@ def load_mnist(data_dir: str | Path, source: str) -> Mnist:
 
 
 def real_mnist(data_dir: Path) -> Mnist:
-    """MNIST's 60,000 training and 10,000 test digits, found or fetched."""
+    """MNIST's 60,000 training and 10,000 test digits, found or fetched.
+
+    Raises:
+        DataError: the files are not MNIST's, or cannot be had.
+    """
     root = fetch.mnist(data_dir)
-    train, test = (MNIST(root, train=flag) for flag in (True, False))
+    try:
+        train, test = (MNIST(root, train=flag) for flag in (True, False))
+    except (OSError, ValueError, AssertionError) as error:
+        raise DataError(
+            f"{root / 'MNIST/raw'} is damaged ({error}). Delete it and run `python -m hwlib fetch "
+            "mnist`."
+        ) from error
     return Mnist(train.data, train.targets, test.data, test.targets)
 
 

@@ -53,6 +53,22 @@ def workshop(out: Path) -> Iterator[Path]:
         yield folder
 
 
+@contextmanager
+def room_for(out: Path) -> Iterator[None]:
+    """Turn what a full disk does into a sentence.
+
+    Raises:
+        ExportError: a file could not be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ExportError(
+            f"{out}: {error.strerror or error}. Make room there, or choose another folder with "
+            "--out, and run the same command again."
+        ) from error
+
+
 def check_bundle(path: Path, parameters: Parameters) -> None:
     """Verify the bundle as a grader will.
 
@@ -77,8 +93,8 @@ def wanted_files(stem: str, questions: tuple[str, ...]) -> list[str]:
 def publish(folder: Path, out: Path, names: list[str]) -> list[Path]:
     """Give the finished files their names in ``out``.
 
-    What an earlier export left there and this one did not make goes to ``previous/``, so that files
-    of two runs never stand side by side.
+    What an earlier export left there first goes to ``previous/``, so that files of two runs never
+    stand side by side, whenever this is killed.
 
     Raises:
         ExportError: a file was not made.
@@ -86,8 +102,8 @@ def publish(folder: Path, out: Path, names: list[str]) -> list[Path]:
     missing = [n for n in names if not (folder / n).is_file() or not (folder / n).stat().st_size]
     if missing:
         raise ExportError(f"The run did not make {', '.join(missing)}.")
-    for old in [*out.glob("HW1_*"), *out.glob(FAILED)]:
-        if old.is_file() and old.name not in names:
+    for old in [*out.glob("HW1_*"), out / "results.json", out / FAILED]:
+        if old.is_file():
             (out / "previous").mkdir(exist_ok=True)
             os.replace(old, out / "previous" / old.name)
     for name in names:
@@ -122,7 +138,7 @@ def export(
     """
     stem = stem_of(parameters.id1, parameters.id2)
     names = wanted_files(stem, questions)
-    with workshop(out) as folder:
+    with workshop(out) as folder, room_for(out):
         notebook = folder / f"{stem}.ipynb"
         try:
             say("looking for data and weights")

@@ -50,9 +50,10 @@ def load_vgg16(weights: str, source: str, seed: int = 42) -> Vgg:
         network.load_state_dict(torch.load(path, weights_only=True))
     except DataError:
         raise
-    except Exception as error:  # torch raises many kinds: UnpicklingError, RuntimeError, ...
+    except Exception as error:  # torch raises many kinds, some with pages of text
+        kind = "they are another network's" if isinstance(error, RuntimeError) else "no state dict"
         raise DataError(
-            f"VGG16's weights {weights!r} cannot be loaded ({type(error).__name__}: {error}). Set "
+            f"VGG16's weights {weights!r} cannot be loaded ({kind}; {type(error).__name__}). Set "
             "vgg_weights to 'imagenet' where there is a network, to the path of torchvision's "
             "vgg16 state dict, or to 'none'."
         ) from error

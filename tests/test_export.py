@@ -1,6 +1,12 @@
 """The export as a user meets it: its files, and its failures."""
 
 import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 import zipfile
 
 import nbformat
@@ -15,6 +21,7 @@ from hwlib.export import publish, wanted_files
 from hwlib.results import find_claims
 
 STEM = "HW1_ID1_ID2"
+SHORT = ["-p", "cnn_epochs", "2", "-p", "mlp_epochs", "2"]
 
 
 def test_the_seven_files_are_there_and_nothing_else(exported):
@@ -121,7 +128,8 @@ def test_two_exports_do_not_write_into_one_folder(tmp_path):
 def test_files_of_two_runs_never_stand_side_by_side(tmp_path):
     folder = tmp_path / ".partial"
     folder.mkdir()
-    for name in (f"{STEM}.zip", f"{STEM}_Q4.pkl", f"{STEM}.pdf"):
+    old = (f"{STEM}.zip", f"{STEM}_Q4.pkl", f"{STEM}.pdf", "results.json")
+    for name in old:
         (tmp_path / name).write_text("old")
     for name in (f"{STEM}.pdf", "results.json"):
         (folder / name).write_text("new")
@@ -130,4 +138,71 @@ def test_files_of_two_runs_never_stand_side_by_side(tmp_path):
         f"{STEM}.pdf": "new",
         "results.json": "new",
     }
-    assert {p.name for p in (tmp_path / "previous").iterdir()} == {f"{STEM}.zip", f"{STEM}_Q4.pkl"}
+    assert {p.name for p in (tmp_path / "previous").iterdir()} == set(old)
+
+
+def figures(folder) -> dict:
+    """What of ``results.json`` does not depend on the clock."""
+    results = json.loads((folder / "results.json").read_text())
+    return {name: results[name] for name in ("q3", "q4", "vgg")}
+
+
+STAGES = ["running", "cnn_checkpoint.pt", ".pdf", ".zip", "previous"]
+
+
+def test_killed_at_any_stage_it_ends_with_the_same_figures(exported, tmp_path):
+    """Kills of the whole process group while the notebook starts, in the long training, beside the
+    PDF, beside the bundle and among the final names; a last run goes to the end.
+    """
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "hwlib", "export", "demo", *SHORT, "--out", str(out)]
+    shutil.copytree(exported, out)  # an earlier export stands there
+    for stage in STAGES:
+        process = subprocess.Popen(command, cwd=ROOT, start_new_session=True,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+        while process.poll() is None and not reached(stage, out):
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        names = {path.name for path in out.glob("HW1_*")} | {"results.json"}
+        for name in names & {path.name for path in out.iterdir()}:
+            assert (out / name).stat().st_size, f"{name} after a kill at {stage}"
+        whole = out / f"{STEM}.zip"
+        assert not whole.exists() or zipfile.ZipFile(whole).testzip() is None
+    assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
+    assert figures(out) == figures(exported)
+
+
+def reached(stage: str, out) -> bool:
+    """Whether the unfinished files show that the export has come so far."""
+    folder = out / ".partial"
+    if stage == "running":
+        return any(folder.glob("*.selected.ipynb"))
+    if stage == "previous":
+        return (out / "previous" / "results.json").exists()
+    return any(path.name.endswith(stage) for path in folder.glob("*"))
+
+
+def test_ctrl_c_keeps_the_checkpoint_and_says_how_to_go_on(tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "hwlib", "export", "demo", "--only", "q4", "-p", "cnn_epochs"]
+    process = subprocess.Popen([*command, "50", "--out", str(out)], cwd=ROOT, text=True,
+                               start_new_session=True, stderr=subprocess.PIPE)  # fmt: skip
+    checkpoint = out / ".partial" / "cnn_checkpoint.pt"
+    while process.poll() is None and not checkpoint.exists():
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and "goes on from the last finished epoch" in said
+    assert "Traceback" not in said and checkpoint.exists()
+
+
+def test_two_exports_into_one_folder_leave_one_whole_set(tmp_path):
+    command = [sys.executable, "-m", "hwlib", "export", "demo", "--only", "q1", "--out", tmp_path]
+    both = [subprocess.Popen(command, cwd=ROOT, text=True, stderr=subprocess.PIPE)
+            for _ in range(2)]  # fmt: skip
+    said = [process.communicate()[1] for process in both]
+    codes = sorted(process.returncode for process in both)
+    assert codes in ([0, 1], [0, 0]) and "Traceback" not in "".join(said)
+    assert codes == [0, 0] or "Another export" in "".join(said)
+    assert (tmp_path / f"{STEM}.pdf").stat().st_size and not (tmp_path / ".partial").exists()

@@ -27,7 +27,7 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):  # noqa: N802
+    def do_GET(self):
         self.server.requests += 1
         content = self.server.files.get(self.path[1:], CONTENT)
         fault = self.server.faults.pop(0) if self.server.faults else "none"
@@ -45,7 +45,9 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if fault == "corrupts":
             content = b"?" + content[1:]
-        self.wfile.write(content[: len(content) // 2] if fault in ("truncates", "stalls") else content)
+        self.wfile.write(
+            content[: len(content) // 2] if fault in ("truncates", "stalls") else content
+        )
         if fault == "stalls":
             time.sleep(3)
 
@@ -148,7 +150,7 @@ def test_a_file_of_mnist_that_is_cut_short_is_fetched_again(small_mnist, tmp_pat
     assert not fetch.damaged_mnist(tmp_path / "MNIST/raw")
     small_mnist.faults = [404] * 9
     (tmp_path / "MNIST/raw/train-images-idx3-ubyte").write_bytes(b"short")
-    with pytest.raises(fetch.DataError, match="train-images-idx3-ubyte .* is cut short"):
+    with pytest.raises(fetch.DataError, match=r"train-images-idx3-ubyte .* is cut short"):
         fetch.mnist(tmp_path)
 
 

@@ -133,7 +133,9 @@ def write_wheel(folder: Path) -> None:
     info = "tiny_probe-1.0.dist-info"
     with zipfile.ZipFile(folder / "tiny_probe-1.0-py3-none-any.whl", "w") as wheel:
         wheel.writestr("tiny_probe.py", "answer = 42\n")
-        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny-probe\nVersion: 1.0\n")
+        wheel.writestr(
+            f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny-probe\nVersion: 1.0\n"
+        )
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
         wheel.writestr(f"{info}/RECORD", f"tiny_probe.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n")
 
