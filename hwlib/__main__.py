@@ -7,6 +7,7 @@ once.
 import json
 import logging
 import os
+import shlex
 import signal
 import sys
 import time
@@ -79,7 +80,8 @@ def export(
     PROFILE names a file in params/ (demo: sample data, no download; submission: real data) or is
     the path of a YAML file of your own.
 
-    The files of an earlier export are moved to previous/. An interrupted export goes on from its last finished epoch when the same command is run again.
+    The files of an earlier export are moved to previous/. An interrupted export goes on from its
+    last finished epoch when the same command is run again.
     """
     try:
         parameters = load_profile(profile, overrides)
@@ -87,6 +89,9 @@ def export(
     except ParameterError as error:
         raise click.UsageError(str(error)) from error
     out = out or Path("out") / parameters.profile
+    words = ["export", profile, *(word for pair in overrides for word in ("-p", *pair))]
+    words += ["--only", only] if only else []
+    os.environ["HWLIB_COMMAND"] = shlex.join(["python", "-m", "hwlib", *words])
     from hwlib.export import ExportError
     from hwlib.export import export as run_export
     from hwlib.pdf import PdfError

@@ -13,7 +13,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import torch
 from IPython import get_ipython
 from IPython.display import display
 from nbformat import NotebookNode
@@ -91,7 +93,9 @@ class Results:
             "seed": seed,
             "device": device,
             "data_source": data_source,
+            "command": os.environ.get("HWLIB_COMMAND", "none: run cell by cell, or by papermill"),
             "versions": versions(),
+            "data": {},
             "seconds": {},
         }
         self.begun = self.question_begun = time.perf_counter()
@@ -114,6 +118,16 @@ class Results:
         """Keep what a question claims, as in ``record("q3", {...})``."""
         self.content[key] = content
 
+    def note_data(self, name: str, *parts: Any) -> None:
+        """Keep a hash of the data that a question works with: tensors, arrays or pictures, in their
+        order.
+        """
+        digest = hashlib.sha256()
+        for part in parts:
+            array = np.asarray(part.cpu() if isinstance(part, torch.Tensor) else part)
+            digest.update(f"{array.shape} {array.dtype}".encode() + array.tobytes())
+        self.content["data"][name] = digest.hexdigest()
+
     def save(self, output_dir: Path) -> None:
         """Write ``results.json`` and show the claims: as a line to read, and as data in the
         notebook. The hash of what the kernel has run shows later whether a cell was changed since.
@@ -126,6 +140,8 @@ class Results:
         display({MIME_TYPE: self.content, "text/plain": "results.json is written."}, raw=True)
 
     def table(self) -> pd.DataFrame:
-        """Profile, seed, device and versions, for people."""
-        rows = {key: self.content[key] for key in ("profile", "data_source", "seed", "device")}
-        return pd.DataFrame({"value": rows | self.content["versions"]})
+        """What somebody needs to get the same figures again, for people."""
+        keys = ("command", "profile", "data_source", "seed", "device")
+        rows = {key: self.content[key] for key in keys} | self.content["versions"]
+        rows |= {f"SHA-256 of {name}": found[:16] for name, found in self.content["data"].items()}
+        return pd.DataFrame({"value": rows})

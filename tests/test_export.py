@@ -154,12 +154,11 @@ def test_killed_at_any_stage_it_ends_with_the_same_figures(exported, tmp_path):
     """Kills of the whole process group while the notebook starts, in the long training, beside the
     PDF, beside the bundle and among the final names; a last run goes to the end.
     """
-    out = tmp_path / "out"
+    out, quiet = tmp_path / "out", subprocess.DEVNULL
     command = [sys.executable, "-m", "hwlib", "export", "demo", *SHORT, "--out", str(out)]
     shutil.copytree(exported, out)  # an earlier export stands there
     for stage in STAGES:
-        process = subprocess.Popen(command, cwd=ROOT, start_new_session=True,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+        process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=quiet)
         while process.poll() is None and not reached(stage, out):
             time.sleep(0.02)
         os.killpg(process.pid, signal.SIGKILL)
