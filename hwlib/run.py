@@ -93,10 +93,13 @@ def clean(notebook: NotebookNode) -> NotebookNode:
 
 
 def own_sockets(folder: str) -> Config:
-    """Let a kernel talk by sockets in ``folder``, which no other kernel uses."""
+    """Let a kernel talk by sockets in ``folder``, which no other kernel uses, and not complain of
+    an interrupt in pages of its own.
+    """
     transport = "ipc" if os.name == "posix" else "tcp"
     connection = {"transport": transport, "connection_file": str(Path(folder) / "kernel.json")}
-    return Config({"KernelManager": connection})
+    quiet = {"extra_arguments": ["--log-level=CRITICAL"]}
+    return Config({"KernelManager": connection, "NotebookClient": quiet})
 
 
 def execute(

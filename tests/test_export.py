@@ -193,7 +193,7 @@ def test_ctrl_c_keeps_the_checkpoint_and_says_how_to_go_on(tmp_path):
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130 and "goes on from the last finished epoch" in said
-    assert "Traceback" not in said and checkpoint.exists()
+    assert "Traceback" not in said and checkpoint.exists(), said
 
 
 def test_two_exports_into_one_folder_leave_one_whole_set(tmp_path):
