@@ -1,7 +1,6 @@
-"""What a trained classifier is worth: intervals, confusion, mistakes, parameters by stage (Question
-4.I).
-"""
+"""What a trained classifier is worth, and where its parameters are (Question 4.I)."""
 
+from copy import deepcopy
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -15,7 +14,7 @@ from hwlib.data import ImageSet
 from hwlib.training import TrainingResult, predict
 
 
-def wilson_interval(correct: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson_interval(correct: float, total: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval for a proportion (E. B. Wilson, JASA 22, 1927): sound for few samples
     and near 0 or 1.
     """
@@ -27,9 +26,14 @@ def wilson_interval(correct: int, total: int, confidence: float = 0.95) -> tuple
     return max(low, 0.0), min(high, 1.0)  # rounding may step over the ends
 
 
+def percent_range(interval: tuple[float, float]) -> str:
+    """An interval of fractions for people."""
+    return f"{interval[0]:.1%} – {interval[1]:.1%}"
+
+
 class Score(NamedTuple):
-    """A network's answers on one labelled set: probabilities (N, K), its 95% interval, and its
-    count of right answers.
+    """A network's answers on one labelled set: probabilities (N, K), labels (N,), its count of
+    right answers, and its 95% interval.
     """
 
     probabilities: Tensor
@@ -46,12 +50,10 @@ class Score(NamedTuple):
 
 def score(network: nn.Module, image_set: ImageSet) -> Score:
     """Classify every picture of the set."""
-    probabilities, labels = (
-        predict(network, image_set.images).softmax(dim=1),
-        image_set.labels.cpu(),
-    )
+    probabilities = predict(network, image_set.images).softmax(dim=1)
+    labels, total = image_set.labels.cpu(), len(image_set.labels)
     correct = int((probabilities.argmax(1) == labels).sum())
-    return Score(probabilities, labels, correct, len(labels), wilson_interval(correct, len(labels)))
+    return Score(probabilities, labels, correct, total, wilson_interval(correct, total))
 
 
 def confusion_matrix(result: Score) -> Tensor:
@@ -94,28 +96,20 @@ def parameter_table(network: nn.Module, example: Tensor) -> pd.DataFrame:
     """Stages of a network in order: output shape for one ``example`` (1, 3, H, W), weights, and
     their share.
     """
-    shapes: dict[str, str] = {}
-    hooks = [
-        stage.register_forward_hook(
-            lambda _, __, output, name=name: shapes.__setitem__(
-                name, " × ".join(map(str, output.shape[1:]))
-            )
-        )
-        for name, stage in network.named_children()
-    ]
+    network = deepcopy(network).eval()  # the hooks are gone with the copy
+    stages, shapes = dict(network.named_children()), {}
+    for stage in stages.values():
+        stage.register_forward_hook(lambda stage, _, y: shapes.update({stage: y.shape[1:]}))
     with torch.no_grad():
-        network.eval()(example)
-    for hook in hooks:
-        hook.remove()
-    counts = {
-        name: sum(p.numel() for p in stage.parameters()) for name, stage in network.named_children()
+        network(example)
+    counts = pd.Series({name: count_parameters(stage) for name, stage in stages.items()})
+    counts["sum"] = counts.sum()
+    table = {
+        "output": [" × ".join(map(str, shapes[stage])) for stage in stages.values()] + [""],
+        "parameters": counts.map("{:,}".format),
+        "share": (counts / counts["sum"]).map("{:.1%}".format),
     }
-    total = sum(counts.values())
-    rows = {
-        name: [shapes[name], f"{count:,}", f"{count / total:.1%}"] for name, count in counts.items()
-    }
-    rows["sum"] = ["", f"{total:,}", "100.0%"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["output", "parameters", "share"])
+    return pd.DataFrame(table)
 
 
 def summary(network: nn.Module, validation: Score, test: Score) -> pd.DataFrame:
@@ -126,7 +120,7 @@ def summary(network: nn.Module, validation: Score, test: Score) -> pd.DataFrame:
         name: {
             "accuracy": f"{result.accuracy:.1%}",
             "correct": f"{result.correct} of {result.total}",
-            "95% interval": f"{result.interval[0]:.1%} – {result.interval[1]:.1%}",
+            "95% interval": percent_range(result.interval),
             "parameters": f"{count_parameters(network):,}",
         }
         for name, result in (("validation", validation), ("test", test))
