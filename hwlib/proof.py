@@ -1,13 +1,14 @@
-"""The proof that a PDF is complete: read back with a library that had no part in making it."""
+"""The proof that a PDF is complete: read back with libraries that had no part in making it."""
 
-import ctypes
+import io
 import re
 import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
 import pypdfium2
-import pypdfium2.raw as pdfium
+from pypdf import PdfReader
+from pypdf.generic import DictionaryObject, PdfObject
 
 MARK = "↪"  # where the template goes on with a line
 UNSEEN = dict.fromkeys(map(ord, f"\u00ad\u200b\u200c\u200d\u200e\u200f\ufe0e\ufe0f\ufeff{MARK}"))
@@ -35,11 +36,11 @@ def letters(text: str) -> str:
 def read_text(pdf: pypdfium2.PdfDocument) -> str:
     """All text that stands on the pages, without headers and footers, in the order of setting."""
     top, foot = MARGINS
-    texts = []
-    for page in pdf:
-        width, height = page.get_size()
-        texts.append(page.get_textpage().get_text_bounded(0, foot, width, height - top))
-    return "\n".join(texts)
+    boxes = ((page, *page.get_size()) for page in pdf)
+    return "\n".join(
+        page.get_textpage().get_text_bounded(0, foot, width, height - top)
+        for page, width, height in boxes
+    )
 
 
 def read_metadata(pdf: bytes) -> dict[str, str]:
@@ -58,10 +59,11 @@ class Reader:
         self.text = text
         self.position = 0
 
-    def find(self, wanted: str) -> bool:
-        """Whether ``wanted`` comes next or later."""
+    def find(self, wanted: str, stay: bool = False) -> bool:
+        """Whether ``wanted`` comes next or later; with ``stay``, the place is not moved there."""
         found = self.text.find(wanted, self.position)
-        self.position = found + len(wanted) if found >= 0 else self.position
+        if found >= 0 and not stay:
+            self.position = found + len(wanted)
         return found >= 0
 
 
@@ -77,10 +79,9 @@ def pieces(block: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """What a block prints: the kind of piece and its text."""
     for line in block.get("lines", []):
         yield "line", "".join(body for _, body in line["tokens"])
-    for kind, cells in (("spanning cell", "spans"), ("table cell", "cells")):
-        yield from ((kind, cell) for cell in block.get(cells, []))
-    for words in [*block.get("words", []), block.get("caption", "")]:
-        yield "text", words
+    for kind, key in (("spanning cell", "spans"), ("table cell", "cells"), ("text", "words")):
+        yield from ((kind, text) for text in block.get(key, []))
+    yield "text", block.get("caption", "")
 
 
 def find_missing_text(text: str, blocks: list[dict[str, Any]]) -> str:
@@ -94,10 +95,8 @@ def find_missing_text(text: str, blocks: list[dict[str, Any]]) -> str:
                 found = holds_both_ways(strict.text, piece)
             elif kind == "text":
                 found = loose.find(letters(piece))
-            elif kind == "spanning cell":
-                found = strict.text.find(squeeze(piece), strict.position) >= 0
-            else:
-                found = strict.find(squeeze(piece))
+            else:  # Typst sets cells of several rows after the others
+                found = strict.find(squeeze(piece), stay=kind == "spanning cell")
             if not found:
                 return f"cell {block['cell']} holds the {kind} {piece[:100]!r}, the PDF does not."
     return ""
@@ -113,33 +112,22 @@ def find_missing_heading(pdf: pypdfium2.PdfDocument, blocks: list[dict[str, Any]
     return ""
 
 
-def alternative_texts(page: pypdfium2.PdfPage) -> list[str]:
-    """What a page's tags say of its figures, in order."""
-    tree = pdfium.FPDF_StructTree_GetForPage(page)
-    elements = [
-        pdfium.FPDF_StructTree_GetChildAtIndex(tree, n)
-        for n in range(pdfium.FPDF_StructTree_CountChildren(tree))
-    ]
-    texts = []
-    while elements:
-        element = elements.pop(0)
-        size = pdfium.FPDF_StructElement_GetAltText(element, None, 0)
-        if size:
-            buffer = ctypes.create_string_buffer(size)
-            pdfium.FPDF_StructElement_GetAltText(element, buffer, size)
-            texts.append(buffer.raw[:size].decode("utf-16-le").rstrip("\0"))
-        elements[:0] = [
-            child
-            for n in range(pdfium.FPDF_StructElement_CountChildren(element))
-            if (child := pdfium.FPDF_StructElement_GetChildAtIndex(element, n))
-        ]
-    pdfium.FPDF_StructTree_Close(tree)
-    return texts
+def alternative_texts(tag: PdfObject | None) -> Iterator[str]:
+    """What a PDF's tags, from this one down, say of its figures."""
+    tag = tag and tag.get_object()
+    if isinstance(tag, DictionaryObject):
+        if "/Alt" in tag:
+            yield str(tag["/Alt"])
+        yield from alternative_texts(tag.get("/K"))
+    elif isinstance(tag, list):
+        for child in tag:
+            yield from alternative_texts(child)
 
 
-def find_missing_figure(pdf: pypdfium2.PdfDocument, blocks: list[dict[str, Any]]) -> str:
+def find_missing_figure(pdf: bytes, blocks: list[dict[str, Any]]) -> str:
     """The first figure that the PDF's tags do not hold; "" for none."""
-    found = {text for page in pdf for text in alternative_texts(page)}
+    root = PdfReader(io.BytesIO(pdf)).trailer["/Root"]
+    found = set(alternative_texts(root.get("/StructTreeRoot")))
     for block in blocks:
         if block["kind"] == "figure" and block["alt"] not in found:
             return f"figure {block['number']} of cell {block['cell']} is not in the PDF."
@@ -157,5 +145,5 @@ def find_missing(pdf: bytes, blocks: list[dict[str, Any]]) -> str:
     return (
         find_missing_text(read_text(opened), blocks)
         or find_missing_heading(opened, blocks)
-        or find_missing_figure(opened, blocks)
+        or find_missing_figure(pdf, blocks)
     )

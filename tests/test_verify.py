@@ -15,8 +15,8 @@ import pytest
 import torch
 from conftest import run_hwlib
 
-from hwlib import bundle, engines, rescore
-from hwlib.pdf import TypstPDFExporter, notebook_hash
+from hwlib import bundle, rescore
+from hwlib.pdf import TypstPDFExporter, notebook_hash, stamp
 from hwlib.results import find_claims
 from hwlib.verify import Report, verify
 from hwlib.verify import rescore as rescore_bundle
@@ -291,7 +291,7 @@ def test_a_swapped_pdf_is_noticed_even_with_the_right_hash(exported, tmp_path, n
     path = change(exported, tmp_path, {f"{STEM}.pdf": other})
     assert "content hashes differ" in refusal(verify(path))
     notebook = nbformat.read(exported / f"{STEM}.ipynb", as_version=4)
-    forged = engines.stamp(other, notebook_hash(notebook))
+    forged = stamp(other, notebook_hash(notebook))
     path = change(exported, tmp_path, {f"{STEM}.pdf": forged})
     assert "not made from this notebook: cell" in refusal(verify(path))
     path = change(exported, tmp_path, {f"{STEM}.pdf": b"no pdf"})
