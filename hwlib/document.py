@@ -104,9 +104,7 @@ def for_pandoc(text: str, numbers: dict[str, str]) -> str:
 
 
 def on_screen(text: str) -> str:
-    """What a terminal would show in the end, without colours and finished progress bars: carriage
-    returns, backspaces and cursor moves done.
-    """
+    """What a terminal would show in the end, without colours and finished progress bars."""
     rows, row, column = [""], 0, 0
     for part in CONTROL.split(text):
         command, line = part[-1:], rows[row]
@@ -135,43 +133,34 @@ def width_of(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def fold(line: Tokens, columns: int = COLUMNS) -> Iterator[Tokens]:
-    """Cut one line into pieces of at most ``columns``; not a character is lost."""
-    piece: Tokens = []
-    used = 0
-    for style, character in ((style, c) for style, text in line for c in text):
-        if used + width_of(character) > columns:
-            yield piece
-            piece, used = [], 0
-        piece.append((style, character))
-        used += width_of(character)
-    yield piece
-
-
-def to_lines(tokens: Tokens) -> list[dict[str, Any]]:
-    """Numbered lines of tokens; what a folded line goes on with has no number. Tabs are written as
-    spaces, other control characters as Python writes them.
-    """
-    lines: list[Tokens] = [[]]
-    for style, text in tokens:
-        printable = "".join(
-            f"\\x{ord(c):02x}" if unicodedata.category(c) == "Cc" and c != "\n" else c
-            for c in text.expandtabs(4)
-        )
-        first, *others = printable.split("\n")
-        lines[-1].append((style, first))
-        lines.extend([(style, other)] for other in others)
-    return [
-        {"number": None if place else number, "tokens": merge(piece)}
-        for number, line in enumerate(lines, start=1)
-        for place, piece in enumerate(fold(line))
-    ]
+def printable(text: str) -> str:
+    """Tabs as spaces, other control characters as Python writes them."""
+    return "".join(
+        f"\\x{ord(c):02x}" if unicodedata.category(c) == "Cc" and c != "\n" else c
+        for c in text.expandtabs(4)
+    )
 
 
 def merge(tokens: Tokens) -> Tokens:
     """Neighbours of one style as one token."""
     groups = groupby(tokens, key=lambda token: token[0])
     return [(style, "".join(text for _, text in group)) for style, group in groups]
+
+
+def to_lines(tokens: Tokens) -> list[dict[str, Any]]:
+    """Numbered lines, cut at ``COLUMNS``; what a cut line goes on with has no number."""
+    lines: list[dict[str, Any]] = [{"number": 1, "tokens": []}]
+    number, used = 1, 0
+    for style, character in ((style, c) for style, text in tokens for c in printable(text)):
+        is_end, width = character == "\n", width_of(character)
+        if is_end or used + width > COLUMNS:
+            number += is_end
+            lines.append({"number": number if is_end else None, "tokens": []})
+            used = 0
+        if not is_end:
+            lines[-1]["tokens"].append((style, character))
+            used += width
+    return [line | {"tokens": merge(line["tokens"])} for line in lines]
 
 
 def code_lines(source: str, language: str) -> list[dict[str, Any]]:
@@ -272,13 +261,7 @@ def has_tag(cell: NotebookNode, tag: str) -> bool:
 
 
 def cell_blocks(cell: NotebookNode, language: str, numbers: dict[str, str]) -> Iterator[Block]:
-    """What a cell prints; the usual tags hide its source or its outputs.
-
-    Args:
-        cell: of any type.
-        language: of the code, as Pygments calls it.
-        numbers: of the equations, by label.
-    """
+    """What a cell prints; the usual tags hide its source or its outputs."""
     if cell.cell_type == "markdown":
         yield {
             "kind": "markdown",
@@ -322,12 +305,7 @@ def facts(claims: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def describe(notebook: NotebookNode, name: str) -> dict[str, Any]:
-    """The whole document as data.
-
-    Args:
-        notebook: executed or not.
-        name: title of a notebook that has none.
-    """
+    """The whole document as data; ``name`` is the title of a notebook that has none."""
     claims = find_claims(notebook) or {}
     info = notebook.metadata.get("language_info", {})
     language = info.get("pygments_lexer", info.get("name", "python"))

@@ -47,9 +47,7 @@ COATS = {
 
 
 def activator_inhibitor(count: int, size: int, coat: Coat, generator: torch.Generator) -> Tensor:
-    """Young's rule from random cells to a settled pattern: pigment response, positive in a mark,
-    (count, size, size).
-    """
+    """Young's rule, settled: pigment response, positive in a mark, (count, size, size)."""
     frequency = torch.fft.fftfreq(size)
     stretch = 3.0 if coat.pattern == "stripes" else 1.0  # of a stripe's neighbourhood
     squared = (stretch * frequency[:, None]) ** 2 + frequency[None, :] ** 2
@@ -63,8 +61,7 @@ def activator_inhibitor(count: int, size: int, coat: Coat, generator: torch.Gene
 
 
 class Canvas:
-    """A batch of square pictures (count, 3, size, size), each with its own random pose for what is
-    painted on it.
+    """Square pictures (count, 3, size, size), each with a random pose for what is painted on it.
 
     Coordinates run from -1 to 1, x to the right and y down, in the animal's own frame.
     """
@@ -87,9 +84,7 @@ class Canvas:
         return torch.rand(*shape, generator=self.generator) * 2 - 1
 
     def fur(self, coat: Coat) -> Tensor:
-        """A coat as a texture over the whole canvas (count, 3, size, size), slightly lighter or
-        darker from animal to animal.
-        """
+        """A coat as a texture (count, 3, size, size), each animal's lighter or darker."""
         if coat.pattern == "plain":
             shape = (self.count, 1, self.size, self.size)
             amount = 0.6 * torch.rand(*shape, generator=self.generator)
@@ -155,9 +150,7 @@ def draw_bird(variant: int, size: int, generator: torch.Generator) -> Tensor:
 
 
 def draw_dog(variant: int, size: int, generator: torch.Generator) -> Tensor:
-    """A dog's face with hanging ears, uint8 (1, 3, size, size); even variants fawn, odd ones
-    spotted.
-    """
+    """A dog's face, uint8 (1, 3, size, size); even variants are fawn, odd ones spotted."""
     coat = [
         Coat((0.82, 0.68, 0.50), (0.76, 0.62, 0.45)),
         Coat((0.92, 0.9, 0.88), (0.2, 0.18, 0.17), "spots", 0.03, -0.7),
@@ -180,9 +173,7 @@ def save(image: Tensor, path: Path) -> None:
 
 
 def write_sample(folder: Path, seed: int = 2024) -> None:
-    """Draw ``big_cats/{train,valid,test}/<CLASS>/*.png``, ``birds/*.png`` and ``dogs/*.png`` below
-    ``folder``.
-    """
+    """Draw ``big_cats/{train,valid,test}/<CLASS>``, ``birds`` and ``dogs`` below ``folder``."""
     generator = torch.Generator().manual_seed(seed)
     for split, count in NUM_SAMPLES.items():
         for species in COATS:

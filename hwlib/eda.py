@@ -46,9 +46,7 @@ def mean_colours(part: ImageSet) -> Tensor:
 
 
 def colour_statistics(part: ImageSet) -> pd.DataFrame:
-    """Mean red, green and blue of each class and the standard deviation of its images' brightness,
-    in [0, 1].
-    """
+    """Mean red, green and blue by class, and its images' deviation in brightness, in [0, 1]."""
     values = mean_colours(part).double().numpy() / 255
     colours = pd.DataFrame(values, columns=["red", "green", "blue"])
     groups = colours.groupby([part.class_names[label] for label in part.labels], sort=False)
@@ -57,9 +55,7 @@ def colour_statistics(part: ImageSet) -> pd.DataFrame:
 
 
 def thumbnails(images: Tensor, size: int = 16) -> Tensor:
-    """Grey thumbnails with mean 0 and length 1, (N, size * size): their product is the correlation
-    of two pictures.
-    """
+    """Grey, mean 0, length 1, (N, size * size): a product is two pictures' correlation."""
     grey = images.float().mean(dim=1, keepdim=True)
     small = F.interpolate(grey, (size, size), mode="area").flatten(1)
     return F.normalize(small - small.mean(dim=1, keepdim=True), dim=1)
@@ -83,9 +79,7 @@ def near_duplicates(
 
 
 def duplicates_table(cats: BigCats, threshold: float = 0.95) -> pd.DataFrame:
-    """Near-duplicates between the splits and inside the training set: how many pairs, and the
-    highest correlation.
-    """
+    """Near-duplicates between splits and within training: pairs, and highest correlation."""
     rows = {}
     for names in ("train", "valid"), ("train", "test"), ("valid", "test"), ("train", "train"):
         first, second = (getattr(cats, name) for name in names)
@@ -98,9 +92,7 @@ def duplicates_table(cats: BigCats, threshold: float = 0.95) -> pd.DataFrame:
 
 
 def colour_baseline(train: ImageSet, valid: ImageSet) -> str:
-    """How far the mean colour alone gets: each validation picture goes to the class with the
-    nearest mean colour.
-    """
+    """How far the mean colour gets: to each validation picture the class of the nearest one."""
     colours, labels = mean_colours(train), range(len(train.class_names))
     centres = torch.stack([colours[train.labels == label].mean(0) for label in labels])
     nearest = torch.cdist(mean_colours(valid), centres).argmin(1)

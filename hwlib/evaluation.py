@@ -32,9 +32,7 @@ def percent_range(interval: tuple[float, float]) -> str:
 
 
 class Score(NamedTuple):
-    """A network's answers on one labelled set: probabilities (N, K), labels (N,), its count of
-    right answers, and its 95% interval.
-    """
+    """Answers on one set: probabilities (N, K), labels (N,), right ones, their 95% interval."""
 
     probabilities: Tensor
     labels: Tensor
@@ -93,9 +91,7 @@ def class_activation_maps(network: BigCatsNet, images: Tensor, classes: Tensor) 
 
 
 def parameter_table(network: nn.Module, example: Tensor) -> pd.DataFrame:
-    """Stages of a network in order: output shape for one ``example`` (1, 3, H, W), weights, and
-    their share.
-    """
+    """Stages in order: output shape for one ``example`` (1, 3, H, W), weights, their share."""
     network = deepcopy(network).eval()  # the hooks are gone with the copy
     stages, shapes = dict(network.named_children()), {}
     for stage in stages.values():
@@ -113,9 +109,7 @@ def parameter_table(network: nn.Module, example: Tensor) -> pd.DataFrame:
 
 
 def summary(network: nn.Module, validation: Score, test: Score) -> pd.DataFrame:
-    """The figures that count: parameters, and right answers with intervals on validation and test
-    set.
-    """
+    """The figures that count: parameters, and right answers with intervals on both sets."""
     rows = {
         name: {
             "accuracy": f"{result.accuracy:.1%}",

@@ -121,9 +121,7 @@ def find_picture(source: str, attachments: dict[str, Any], folder: Path) -> tupl
 
 
 def save_pictures(blocks: list[Block], folder: Path, target: Path) -> None:
-    """Write the outputs' figures and the pictures that texts show into ``target``, and put the
-    names of their files into the blocks.
-    """
+    """Write figures and texts' pictures into ``target``, and their files' names into the blocks."""
     for number, block in enumerate(blocks):
         if block["kind"] == "figure":
             block["path"] = f"figure-{block['number']}.{PICTURE_TYPES[block['mime']]}"
@@ -138,11 +136,7 @@ def save_pictures(blocks: list[Block], folder: Path, target: Path) -> None:
 
 
 def compile_document(content: dict[str, Any], folder: Path) -> bytes:
-    """The PDF of a document whose pictures and fonts lie in ``folder``.
-
-    Raises:
-        typst.TypstError: a piece of markup is not understood.
-    """
+    """The PDF of a document whose pictures and fonts lie in ``folder``, or a ``TypstError``."""
     (folder / "document.json").write_text(json.dumps(content), encoding="utf-8")
     source = shutil.copy(TEMPLATES / "notebook.typ", folder)
     return typst.compile(source, root=str(folder), font_paths=[str(folder)])
@@ -206,11 +200,7 @@ class TypstPDFExporter(Exporter):
         return nbformat.from_dict(json.loads(text.translate(points)))
 
     def build(self, content: dict[str, Any], folder: Path) -> bytes:
-        """Compile; a text that Typst does not understand is shown as it was written instead.
-
-        Raises:
-            PdfError: an output or the document itself cannot be set.
-        """
+        """Compile; a text that Typst does not understand is shown as it was written instead."""
         for font in BUNDLED:
             shutil.copy(font, folder)
         with suppress(typst.TypstError):
@@ -223,11 +213,7 @@ class TypstPDFExporter(Exporter):
             raise PdfError(f"Typst could not set the notebook: {error}") from error
 
     def settable(self, block: Block, content: dict[str, Any], folder: Path) -> Block:
-        """The block, or its text as it was written where Typst cannot set it.
-
-        Raises:
-            PdfError: it has no text.
-        """
+        """The block, or its text as written where Typst cannot set it; PdfError without one."""
         try:
             compile_document(content | {"blocks": [block]}, folder)
             return block

@@ -44,11 +44,7 @@ def read_text(pdf: pypdfium2.PdfDocument) -> str:
 
 
 def read_metadata(pdf: bytes) -> dict[str, str]:
-    """The PDF's ``Keywords``, among them the hash of its notebook, ``Creator`` and the like.
-
-    Raises:
-        pypdfium2.PdfiumError: these bytes are no PDF.
-    """
+    """The PDF's ``Keywords``, ``Creator`` and the like; PdfiumError where it is none."""
     return pypdfium2.PdfDocument(pdf).get_metadata_dict()
 
 
@@ -68,9 +64,7 @@ class Reader:
 
 
 def holds_both_ways(text: str, piece: str) -> bool:
-    """Whether a squeezed text holds the words of a piece with Hebrew or Arabic, which comes back in
-    the order in which it is seen.
-    """
+    """Whether a squeezed text holds a piece's words, as written or in the order they are seen."""
     words = re.findall(r"\w+", piece)
     return all(squeeze(word) in text or squeeze(word[::-1]) in text for word in words)
 
@@ -85,9 +79,7 @@ def pieces(block: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def find_missing_text(text: str, blocks: list[dict[str, Any]]) -> str:
-    """The first line, table cell or run of words that is not in ``text``, in its order; "" for
-    none.
-    """
+    """The first line, table cell or run of words that ``text`` lacks, in its order; "" for none."""
     strict, loose = Reader(squeeze(text)), Reader(letters(text))
     for block in blocks:
         for kind, piece in pieces(block):
@@ -135,12 +127,7 @@ def find_missing_figure(pdf: bytes, blocks: list[dict[str, Any]]) -> str:
 
 
 def find_missing(pdf: bytes, blocks: list[dict[str, Any]]) -> str:
-    """What the notebook holds and its PDF does not; "" where nothing is missing.
-
-    Args:
-        pdf: the PDF's bytes.
-        blocks: of the document it was made from, from ``TypstPDFExporter.describe``.
-    """
+    """What the PDF lacks of the blocks from ``TypstPDFExporter.describe``; "" for nothing."""
     opened = pypdfium2.PdfDocument(pdf)
     return (
         find_missing_text(read_text(opened), blocks)

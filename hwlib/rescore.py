@@ -29,11 +29,7 @@ watched: list[str] | None = None  # what was refused; None while only our own co
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
-    """A pickle that holds tensors by name and nothing else.
-
-    Raises:
-        BundleError: it is damaged, holds other things, or a tensor is not finite.
-    """
+    """A pickle of tensors by name, or BundleError where it is damaged or holds other things."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -46,11 +42,7 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def check_tensors(name: str, found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
-    """Names, shapes and types are those of ``wanted``, and all values are finite.
-
-    Raises:
-        BundleError: they are not.
-    """
+    """Raise BundleError unless all are finite, with the names, shapes and types of ``wanted``."""
     if set(found) != set(wanted):
         raise BundleError(f"{name} holds other tensors than {', '.join(wanted)}.")
     for key, model in wanted.items():
@@ -83,11 +75,7 @@ def refuse(event: str, arguments: tuple) -> None:
 
 @contextmanager
 def watching() -> Iterator[None]:
-    """Refuse what a network has no need of while the class file's code runs.
-
-    Raises:
-        BundleError: it tried.
-    """
+    """While the class file's code runs, refuse what no network needs; BundleError if it tried."""
     global watched
     watched = refused = []
     try:
@@ -111,11 +99,7 @@ def score_q3(path: Path, data_dir: str, source: str) -> dict[str, Any]:
 
 
 def import_class_file(path: Path) -> ModuleType:
-    """The bundle's class file as a module.
-
-    Raises:
-        BundleError: it raises when it is imported, or reaches outside.
-    """
+    """The class file as a module; BundleError if that raises, or reaches outside."""
     module = ModuleType("class_file")
     sys.modules["class_file"] = module
     try:
@@ -131,11 +115,7 @@ def import_class_file(path: Path) -> ModuleType:
 
 
 def build_network(module: ModuleType, weights: dict[str, Tensor], name: str) -> nn.Module:
-    """The network of the class file that the weights of the pickle ``name`` fit.
-
-    Raises:
-        BundleError: no class of the file takes them.
-    """
+    """The class file's network that takes the weights of the pickle ``name``, or BundleError."""
     classes = [item for item in vars(module).values() if isinstance(item, type)]
     candidates = [item for item in classes if issubclass(item, nn.Module)]
     for candidate in candidates:

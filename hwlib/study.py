@@ -17,8 +17,7 @@ REFERENCE = "reference"
 
 
 def load_runs(path: Path = STORED) -> pd.DataFrame:
-    """All stored runs, one a row: variant, seed, epochs, parameters, correct, total,
-    core_seconds."""
+    """Stored runs: variant, seed, epochs, parameters, correct, total, core_seconds a row."""
     return pd.DataFrame(json.loads(path.read_text()))
 
 

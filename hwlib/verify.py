@@ -73,11 +73,7 @@ class Report:
 
 
 def read_notebook(content: bytes) -> NotebookNode:
-    """The bundle's notebook.
-
-    Raises:
-        BundleError: it is none.
-    """
+    """The bundle's notebook; BundleError where it is none."""
     try:
         notebook = nbformat.reads(content.decode(), as_version=4)
         nbformat.validate(notebook)
@@ -198,13 +194,7 @@ def compare_q3(found: Figures, claimed: Figures) -> str:
 
 
 def compare_q4(found: Figures, claimed: Figures, own_folder: bool) -> str:
-    """The Q4 pickle has the claimed parameters and right answers.
-
-    Args:
-        found: by this verification.
-        claimed: by the notebook.
-        own_folder: the pictures are the grader's own, so their number may differ from the claim's.
-    """
+    """The Q4 pickle has the claimed parameters, and right answers on the claim's pictures."""
     correct, total, parameters = found["correct"], found["total"], found["parameters"]
     if parameters != claimed["parameters"]:
         raise BundleError(f"Q4: {parameters:,} parameters, {claimed['parameters']:,} claimed.")

@@ -88,9 +88,7 @@ def load_pictures(folder: Path) -> list[Picture]:
 
 
 def preprocess(image: Image.Image) -> Tensor:
-    """What VGG16 was trained on: shorter side 256, centre 224 × 224, [0, 1], normalised by channel;
-    (3, 224, 224).
-    """
+    """Shorter side 256, centre 224 × 224, [0, 1], normalised by channel; (3, 224, 224)."""
     scale = RESIZE / min(image.size)
     width, height = (int(side * scale) if side > min(image.size) else RESIZE for side in image.size)
     resized = image.resize((width, height), Image.Resampling.BILINEAR)
@@ -106,9 +104,7 @@ def undo_normalisation(x: Tensor) -> Tensor:
 
 
 def preprocessing_steps(picture: Picture) -> pd.DataFrame:
-    """The picture's size and value range after each step, and the largest difference from
-    torchvision's own steps.
-    """
+    """Size and value range after each step, and the largest difference from torchvision's."""
     image, x = picture.image, preprocess(picture.image)
     width, height = (int(side * RESIZE / min(image.size)) for side in image.size)
     official = VGG16_Weights.DEFAULT.transforms()(image)
@@ -164,9 +160,7 @@ def claims(vgg: Vgg, pictures: list[Picture], logits: Tensor) -> dict[str, Any]:
 
 
 class Responses(NamedTuple):
-    """Filters of the first layer, (F, 3, 3, 3), and what they answer before the ReLU, (F, 224,
-    224).
-    """
+    """First filters (F, 3, 3, 3), and what they answer before the ReLU, (F, 224, 224)."""
 
     filters: Tensor
     responses: Tensor
@@ -193,10 +187,7 @@ def answers_to(weights: Tensor) -> str:
 
 
 def filter_table(responses: Responses) -> pd.DataFrame:
-    """Per filter: sum of its weights by colour, the spread of its response, and what it answers to.
-
-    A sum near 0 means that the filter answers to changes and not to flat areas.
-    """
+    """Per filter: its weights' sum by colour, its response, and what it answers to."""
     sums = responses.filters.sum(dim=(2, 3))
     table = pd.DataFrame(sums.numpy(), columns=["sum red", "sum green", "sum blue"])
     table["mean response"] = responses.responses.mean(dim=(1, 2)).numpy()

@@ -68,7 +68,7 @@ def test_long_lines_are_folded_and_nothing_is_lost():
 
 def test_folding_loses_no_character_and_counts_wide_ones_twice():
     line = [("plain", "abc" * 50), ("string", "漢字" * 60)]
-    pieces = list(document.fold(line))
+    pieces = [folded["tokens"] for folded in document.to_lines(line)]
     assert "".join(t for piece in pieces for _, t in piece) == "abc" * 50 + "漢字" * 60
     widths = [sum(document.width_of(c) for _, t in piece for c in t) for piece in pieces]
     assert max(widths) <= document.COLUMNS and widths[0] == document.COLUMNS

@@ -34,9 +34,7 @@ def sample_grid(part: ImageSet, per_class: int = 2) -> Figure:
 
 
 def class_colours(statistics: pd.DataFrame) -> Figure:
-    """Mean colour of each class as a bar of that colour; its length is the mean brightness, its
-    whisker the deviation.
-    """
+    """Each class's mean colour as a bar; as long as it is bright, the whisker its deviation."""
     colours = statistics[["red", "green", "blue"]]
     figure, (axes,) = new_figure(1, 1, 6.0, 2.9)
     axes.barh(
@@ -68,9 +66,7 @@ def confusion(result: Score, class_names: list[str]) -> Figure:
 
 
 def mistakes(result: Score, part: ImageSet, most: int = 10) -> Figure | str:
-    """The wrongly classified pictures, the most confident mistake first; a sentence where there is
-    none.
-    """
+    """The wrongly classified pictures, the most confident one first, or a sentence for none."""
     chosen = evaluation.mistakes(result)[:most]
     if not chosen:
         return f"No mistake among {result.total} pictures."

@@ -1,6 +1,4 @@
-"""Figures of functions and of training: activations and derivatives, loss and accuracy against the
-epoch.
-"""
+"""Figures of functions and of training, loss and accuracy against the epoch."""
 
 from collections.abc import Callable
 from typing import Any
@@ -78,9 +76,7 @@ def training_curves(history: History, best_epoch: int | None = None) -> Figure:
 
 
 def learning_rates(histories: dict[float, History]) -> Figure:
-    """Loss and accuracy on both splits against the epoch, one curve a learning rate, on common
-    axes.
-    """
+    """Loss and accuracy by split against the epoch, one curve a rate, on common axes."""
     figure, axes = new_figure(2, 2, 7.2, 5.0)
     for pair, (quantity, unit) in zip((axes[:2], axes[2:]), UNITS.items(), strict=True):
         for place, split in zip(pair, ("train", "test"), strict=True):

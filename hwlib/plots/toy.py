@@ -48,9 +48,7 @@ def surface_comparison(network: ToyNetwork, function: Function, name: str) -> Fi
 
 
 def distance_scatter(network: ToyNetwork, function: Function, x: Tensor, name: str) -> Figure:
-    """A network of many inputs at the points x (N, D): output against function; equality is the
-    diagonal.
-    """
+    """Output against function at the points x (N, D); equality is the diagonal."""
     figure, (axes,) = new_figure(1, 1, 3.4, 3.0)
     limit = function(x).max().item()
     axes.plot([0, limit], [0, limit], color="black", linestyle="-", linewidth=0.8, label="equality")
@@ -62,9 +60,7 @@ def distance_scatter(network: ToyNetwork, function: Function, x: Tensor, name: s
 
 
 def output_plane(network: ToyNetwork) -> Figure:
-    """A network of two binary inputs, drawn over the whole square, with its rounded output at the
-    four corners.
-    """
+    """Two binary inputs, drawn over the whole square; the rounded output at its corners."""
     low, high = -0.25, 1.25
     figure, (axes,) = new_figure(1, 1, 3.6, 2.9)
     values = network(plane(low, high)).view(101, 101)

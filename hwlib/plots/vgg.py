@@ -20,9 +20,7 @@ def pictures(loaded: list[vgg.Picture]) -> Figure:
 
 
 def preprocessed(loaded: list[vgg.Picture]) -> Figure:
-    """What VGG16 gets to see of each picture: the centre crop, and its normalised values as a
-    histogram a channel.
-    """
+    """What VGG16 gets to see: centre crops, and histograms of the values by channel."""
     figure, axes = new_figure(1, 2 * len(loaded), 3.6 * len(loaded), 2.0)
     for left, right, (name, image) in zip(axes[::2], axes[1::2], loaded, strict=True):
         x = vgg.preprocess(image)
@@ -38,9 +36,7 @@ def preprocessed(loaded: list[vgg.Picture]) -> Figure:
 
 
 def filter_responses(found: vgg.Responses) -> Figure:
-    """Each filter: its three colour planes as numbers and shades, and its response to the picture
-    beside them.
-    """
+    """Each filter's colour planes as numbers and shades, and its response to the picture."""
     figure, axes = new_figure(len(found.filters), 4, 7.2, 1.95 * len(found.filters))
     limit = found.filters.abs().max().item()
     for n, (weights, response) in enumerate(zip(*found, strict=True)):
