@@ -22,11 +22,7 @@ def stem_of(id1: str, id2: str) -> str:
 
 
 def write_bundle(folder: Path, stem: str) -> Path:
-    """Zip the five files of ``folder`` that begin with ``stem``; equal files give equal bytes.
-
-    Raises:
-        BundleError: one of them is missing.
-    """
+    """Zip the five files of ``folder``, equal ones to equal bytes; BundleError if one lacks."""
     names = [stem + ending for ending in ENDINGS]
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
@@ -63,10 +59,8 @@ def faults(path: Path, entries: list[zipfile.ZipInfo]) -> Iterator[str]:
 
 
 def read_bundle(path: Path) -> dict[str, bytes]:
-    """The bundle's files by ending, checked; nothing is written anywhere.
-
-    Raises:
-        BundleError: it is no zip, is damaged or too large, or its names are not as agreed.
+    """The bundle's files by ending, read into memory; BundleError where it is no zip, is damaged or
+    too large, or its names are not as agreed.
     """
     try:
         with zipfile.ZipFile(path) as archive:

@@ -31,24 +31,16 @@ HEAD_LINES, TAIL_LINES = 150, 50  # of an output that is longer than both togeth
 STAYS_WITH_OUTPUT = 15  # lines of code that are not parted from their output by a page's end
 SHORT_TABLE = 25  # rows that are kept on one page
 PICTURE_TYPES = {
-    "image/svg+xml": "svg",
-    "image/png": "png",
-    "image/jpeg": "jpg",
-    "image/gif": "gif",
+    "image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg", "image/gif": "gif",
     "image/webp": "webp",
-}
+}  # fmt: skip
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PLAIN_TITLE = re.compile(r"# ([^$`*<>\[\]\\]+)")
 STYLES = {
-    Comment: "comment",
-    String: "string",
-    Number: "number",
-    Keyword: "keyword",
-    Operator.Word: "keyword",
-    Name.Function: "name",
-    Name.Class: "name",
+    Comment: "comment", String: "string", Number: "number", Keyword: "keyword",
+    Operator.Word: "keyword", Name.Function: "name", Name.Class: "name",
     Name.Decorator: "decorator",
-}
+}  # fmt: skip
 
 # Mathematics as Jupyter's MathJax understands it: \begin{align} needs no dollars, $ x $ may have
 # blanks, and an equation with a \label has a number where some \eqref refers to it.
@@ -141,12 +133,6 @@ def printable(text: str) -> str:
     )
 
 
-def merge(tokens: Tokens) -> Tokens:
-    """Neighbours of one style as one token."""
-    groups = groupby(tokens, key=lambda token: token[0])
-    return [(style, "".join(text for _, text in group)) for style, group in groups]
-
-
 def to_lines(tokens: Tokens) -> list[dict[str, Any]]:
     """Numbered lines, cut at ``COLUMNS``; what a cut line goes on with has no number."""
     lines: list[dict[str, Any]] = [{"number": 1, "tokens": []}]
@@ -160,7 +146,10 @@ def to_lines(tokens: Tokens) -> list[dict[str, Any]]:
         if not is_end:
             lines[-1]["tokens"].append((style, character))
             used += width
-    return [line | {"tokens": merge(line["tokens"])} for line in lines]
+    for line in lines:
+        groups = groupby(line["tokens"], key=lambda token: token[0])
+        line["tokens"] = [(style, "".join(c for _, c in group)) for style, group in groups]
+    return lines
 
 
 def code_lines(source: str, language: str) -> list[dict[str, Any]]:
@@ -173,18 +162,15 @@ def code_lines(source: str, language: str) -> list[dict[str, Any]]:
     def style_of(kind: Any) -> str:
         return next((style for ancestor, style in STYLES.items() if kind in ancestor), "plain")
 
-    return to_lines(merge([(style_of(kind), text) for kind, text in lex(source, lexer)]))
+    return to_lines([(style_of(kind), text) for kind, text in lex(source, lexer)])
 
 
 def text_lines(text: str) -> list[dict[str, Any]]:
     """Output as lines; a very long one keeps its beginning and end and says what is left out."""
     lines = text.rstrip("\n").split("\n")
-    most = HEAD_LINES + TAIL_LINES
-    left_out = max(0, len(lines) - most)
-    if left_out:  # long before a page is: folding takes time
-        lines = lines[:HEAD_LINES] + lines[-TAIL_LINES:]
-    printed = to_lines([("plain", "\n".join(lines))])
-    left_out += max(0, len(printed) - most)
+    ends = lines[:HEAD_LINES] + lines[HEAD_LINES:][-TAIL_LINES:]  # first, as cutting takes time
+    printed = to_lines([("plain", "\n".join(ends))])
+    left_out = len(lines) - len(ends) + max(0, len(printed) - HEAD_LINES - TAIL_LINES)
     if left_out:
         notice = to_lines([("comment", f"… {left_out:,} more lines are in the notebook …")])
         printed = printed[:HEAD_LINES] + notice + printed[-TAIL_LINES:]
@@ -321,13 +307,11 @@ def describe(notebook: NotebookNode, name: str) -> dict[str, Any]:
     for number, block in enumerate(figures, start=1):
         alt = f"Figure {number}. {block['caption']}".strip()  # by this the PDF's tags know it
         block |= {"number": number, "alt": alt}
-    sample = claims.get("data_source") == "sample"
     return {
         "title": title,
         "authors": list(claims.get("ids", [])),
         "date": re.findall(r"\d+", str(claims.get("date", "")))[:3],
-        "notice": "Demonstration on sample data, not a submission" if sample else "",
-        "footer": "Demonstration on sample data" if sample else "",
+        "sample": claims.get("data_source") == "sample",
         "facts": facts(claims),
         "blocks": blocks,
     }

@@ -41,15 +41,12 @@ BUNDLED = [
     for name in ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono", "DejaVuSansMono-Bold")
 ]  # what the text fonts that Typst brings can print, these can, and much more
 INVISIBLE = {"Cc", "Cf", "Cs", "Mn", "Zs", "Zl", "Zp"}  # categories without glyphs of their own
-FOREIGN = {
-    "latex": (
-        "pdf",  # the name that nbconvert knows, and what it needs
-        "xelatex and Inkscape (on Debian: texlive-xetex texlive-latex-extra "
-        "texlive-fonts-recommended texlive-plain-generic inkscape)",
-    ),
-    "webpdf": ("webpdf", "nbconvert[webpdf] and Chromium (playwright install chromium)"),
+NEEDS = {
+    "latex": "xelatex and Inkscape (on Debian: texlive-xetex texlive-latex-extra "
+    "texlive-fonts-recommended texlive-plain-generic inkscape)",
+    "webpdf": "nbconvert[webpdf] and Chromium (playwright install chromium)",
 }
-ENGINES = ("typst", *FOREIGN)
+ENGINES = ("typst", *NEEDS)
 
 
 class PdfError(RuntimeError):
@@ -82,16 +79,8 @@ def unprintable(text: str) -> list[str]:
 
 
 def to_typst(pieces: list[dict[str, str]]) -> tuple[list[dict[str, Any]], str]:
-    """Markdown and HTML as Typst markup, in one call of pandoc.
-
-    Args:
-        pieces: ``{"format", "text"}`` each, the format a name that pandoc knows.
-
-    Returns:
-        ``{"markup", "pictures", "headings"}`` for each piece, and pandoc's warnings.
-
-    Raises:
-        PdfError: pandoc failed.
+    """``{"format", "text"}`` pieces as what ``markdown.lua`` makes of each, by one call of pandoc,
+    and its warnings; PdfError where it fails.
     """
     command = [get_pandoc_path(), "lua", str(TEMPLATES / "markdown.lua")]
     done = subprocess.run(command, input=json.dumps(pieces), capture_output=True, encoding="utf-8")
@@ -101,12 +90,8 @@ def to_typst(pieces: list[dict[str, str]]) -> tuple[list[dict[str, Any]], str]:
 
 
 def find_picture(source: str, attachments: dict[str, Any], folder: Path) -> tuple[str, bytes]:
-    """Type and bytes of a picture that a text shows; no bytes where it is not at hand.
-
-    Args:
-        source: what the text says: ``attachment:NAME``, a ``data:`` address or a relative path.
-        attachments: the cell's.
-        folder: the notebook's.
+    """Type and bytes of a picture that a text shows as ``attachment:NAME``, by a ``data:`` address
+    or by its path from the notebook's ``folder``; no bytes where it is not at hand.
     """
     scheme, _, rest = source.partition(":")
     if scheme == "data":
@@ -152,11 +137,7 @@ class TypstPDFExporter(Exporter):
     def from_notebook_node(
         self, nb: NotebookNode, resources: Any = None, **options: Any
     ) -> tuple[bytes, Any]:
-        """The PDF's bytes.
-
-        Raises:
-            PdfError: the PDF cannot be made or lacks something that the notebook holds.
-        """
+        """The PDF's bytes; PdfError where it cannot be made or lacks what the notebook holds."""
         content, resources = self.describe(self.replace_unprintable(nb), resources, **options)
         content["keywords"] = [f"sha256:{notebook_hash(nb)}"]
         folder = Path(resources.get("metadata", {}).get("path") or ".")
@@ -171,9 +152,8 @@ class TypstPDFExporter(Exporter):
         self, nb: NotebookNode, resources: Any = None, **options: Any
     ) -> tuple[dict[str, Any], Any]:
         """What the PDF is made from, and what it is held against, as data."""
-        _, nb = normalize(
-            nb, strip_invalid_metadata=True
-        )  # ``tags: null``, which some editors write
+        # Some editors write ``tags: null``, which is invalid.
+        _, nb = normalize(nb, strip_invalid_metadata=True)
         nb, resources = super().from_notebook_node(nb, resources, **options)
         content = document.describe(nb, resources.get("metadata", {}).get("name", "Notebook"))
         texts = [block for block in content["blocks"] if "format" in block]
@@ -200,7 +180,7 @@ class TypstPDFExporter(Exporter):
         return nbformat.from_dict(json.loads(text.translate(points)))
 
     def build(self, content: dict[str, Any], folder: Path) -> bytes:
-        """Compile; a text that Typst does not understand is shown as it was written instead."""
+        """Compile; what Typst does not understand is shown as written. PdfError if it cannot be."""
         for font in BUNDLED:
             shutil.copy(font, folder)
         with suppress(typst.TypstError):
@@ -235,14 +215,12 @@ def stamp(pdf: bytes, content_hash: str) -> bytes:
 
 
 def make_pdf(notebook: Path, engine: str = "typst") -> bytes:
-    """A notebook's PDF by one of ``ENGINES``. Only ``typst`` proves that nothing is missing.
-
-    Raises:
-        PdfError: the engine failed or lacks what it needs on this machine.
+    """A notebook's PDF by one of ``ENGINES``, of which ``typst`` alone proves it complete; PdfError
+    where the engine fails or lacks what it needs on this machine.
     """
     if engine == "typst":
         return TypstPDFExporter().from_filename(str(notebook))[0]
-    name, needs = FOREIGN[engine]
+    name = {"latex": "pdf"}.get(engine, engine)  # as nbconvert knows it
     pandoc = str(Path(get_pandoc_path()).parent)
     if pandoc not in os.environ["PATH"].split(os.pathsep):
         os.environ["PATH"] += os.pathsep + pandoc
@@ -254,7 +232,7 @@ def make_pdf(notebook: Path, engine: str = "typst") -> bytes:
     except (OSError, RuntimeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
         raise PdfError(
-            f"The PDF engine {engine} failed: {reason}\nIt needs {needs}; "
+            f"The PDF engine {engine} failed: {reason}\nIt needs {NEEDS[engine]}; "
             "--pdf-engine typst needs nothing."
         ) from error
     return stamp(pdf, notebook_hash(nbformat.read(notebook, as_version=4)))

@@ -69,41 +69,6 @@ def holds_both_ways(text: str, piece: str) -> bool:
     return all(squeeze(word) in text or squeeze(word[::-1]) in text for word in words)
 
 
-def pieces(block: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """What a block prints: the kind of piece and its text."""
-    for line in block.get("lines", []):
-        yield "line", "".join(body for _, body in line["tokens"])
-    for kind, key in (("spanning cell", "spans"), ("table cell", "cells"), ("text", "words")):
-        yield from ((kind, text) for text in block.get(key, []))
-    yield "text", block.get("caption", "")
-
-
-def find_missing_text(text: str, blocks: list[dict[str, Any]]) -> str:
-    """The first line, table cell or run of words that ``text`` lacks, in its order; "" for none."""
-    strict, loose = Reader(squeeze(text)), Reader(letters(text))
-    for block in blocks:
-        for kind, piece in pieces(block):
-            if RIGHT_TO_LEFT.search(piece):
-                found = holds_both_ways(strict.text, piece)
-            elif kind == "text":
-                found = loose.find(letters(piece))
-            else:  # Typst sets cells of several rows after the others
-                found = strict.find(squeeze(piece), stay=kind == "spanning cell")
-            if not found:
-                return f"cell {block['cell']} holds the {kind} {piece[:100]!r}, the PDF does not."
-    return ""
-
-
-def find_missing_heading(pdf: pypdfium2.PdfDocument, blocks: list[dict[str, Any]]) -> str:
-    """The first heading that is not among the PDF's bookmarks, in its order; "" for none."""
-    bookmarks = iter([squeeze(item.get_title()) for item in pdf.get_toc()])
-    for block in blocks:
-        for heading in block.get("headings", []):
-            if squeeze(heading) and squeeze(heading) not in bookmarks:
-                return f"cell {block['cell']} holds the heading {heading!r}, the PDF does not."
-    return ""
-
-
 def alternative_texts(tag: PdfObject | None) -> Iterator[str]:
     """What a PDF's tags, from this one down, say of its figures."""
     tag = tag and tag.get_object()
@@ -116,21 +81,50 @@ def alternative_texts(tag: PdfObject | None) -> Iterator[str]:
             yield from alternative_texts(child)
 
 
-def find_missing_figure(pdf: bytes, blocks: list[dict[str, Any]]) -> str:
-    """The first figure that the PDF's tags do not hold; "" for none."""
-    root = PdfReader(io.BytesIO(pdf)).trailer["/Root"]
-    found = set(alternative_texts(root.get("/StructTreeRoot")))
-    for block in blocks:
-        if block["kind"] == "figure" and block["alt"] not in found:
-            return f"figure {block['number']} of cell {block['cell']} is not in the PDF."
-    return ""
+def pieces(block: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a block prints: the kind of piece and its text."""
+    for line in block.get("lines", []):
+        yield "line", "".join(body for _, body in line["tokens"])
+    listed = {
+        "spans": "spanning cell",
+        "cells": "table cell",
+        "words": "text",
+        "headings": "heading",
+    }
+    for key, kind in listed.items():
+        yield from ((kind, text) for text in block.get(key, []))
+    if block["kind"] == "figure":
+        yield from (("text", block["caption"]), ("figure", block["alt"]))
 
 
 def find_missing(pdf: bytes, blocks: list[dict[str, Any]]) -> str:
-    """What the PDF lacks of the blocks from ``TypstPDFExporter.describe``; "" for nothing."""
+    """What the PDF lacks of the blocks from ``TypstPDFExporter.describe``; "" for nothing.
+
+    Text must stand on the pages and headings among the bookmarks, in the notebook's order; figures
+    are known by the PDF's tags.
+    """
     opened = pypdfium2.PdfDocument(pdf)
-    return (
-        find_missing_text(read_text(opened), blocks)
-        or find_missing_heading(opened, blocks)
-        or find_missing_figure(pdf, blocks)
-    )
+    text = read_text(opened)
+    strict, loose = Reader(squeeze(text)), Reader(letters(text))
+    bookmarks = iter([squeeze(item.get_title()) for item in opened.get_toc()])
+    root = PdfReader(io.BytesIO(pdf)).trailer["/Root"]
+    figures = set(alternative_texts(root.get("/StructTreeRoot")))
+    holds = {
+        "line": lambda piece: strict.find(squeeze(piece)),
+        "table cell": lambda piece: strict.find(squeeze(piece)),
+        # Typst sets cells of several rows after the others.
+        "spanning cell": lambda piece: strict.find(squeeze(piece), stay=True),
+        "text": lambda piece: loose.find(letters(piece)),  # hyphens come and go
+        "heading": lambda piece: not squeeze(piece) or squeeze(piece) in bookmarks,
+        "figure": lambda piece: piece in figures,
+    }
+    for block in blocks:
+        for kind, piece in pieces(block):
+            is_set = kind not in ("heading", "figure")  # on the pages, so perhaps from the right
+            if is_set and RIGHT_TO_LEFT.search(piece):
+                found = holds_both_ways(strict.text, piece)
+            else:
+                found = holds[kind](piece)
+            if not found:
+                return f"cell {block['cell']} holds the {kind} {piece[:100]!r}, the PDF does not."
+    return ""

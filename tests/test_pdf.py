@@ -322,16 +322,16 @@ def test_a_line_or_figure_that_is_missing_is_noticed():
     notebook.cells[1].source = "second = 2"
     notebook.cells[1].outputs = [result(image__png=png(4, 4))]
     blocks = document.describe(notebook, "n")["blocks"]
-    assert "figure 1" in proof.find_missing(pdf, blocks)
+    assert "figure 'Figure 1." in proof.find_missing(pdf, blocks)
 
 
 def test_a_missing_heading_is_noticed():
     notebook = new_notebook(cells=[new_markdown_cell("text\n\n## One\n\n## Two $x$\n\n### Three")])
     pdf, _ = TypstPDFExporter().from_notebook_node(notebook)
-    opened = pypdfium2.PdfDocument(pdf)
-    assert proof.find_missing_heading(opened, [{"cell": 1, "headings": ["One", "Three"]}]) == ""
+    block = {"cell": 1, "kind": "markdown"}
+    assert proof.find_missing(pdf, [block | {"headings": ["One", "Three"]}]) == ""
     for headings in (["Three", "One"], ["One", "Four"]):
-        assert "heading" in proof.find_missing_heading(opened, [{"cell": 1, "headings": headings}])
+        assert "heading" in proof.find_missing(pdf, [block | {"headings": headings}])
 
 
 def test_every_script_is_printed_or_named(caplog):

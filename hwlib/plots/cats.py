@@ -8,14 +8,7 @@ from hwlib import evaluation
 from hwlib.cnn import BigCatsNet
 from hwlib.data import ImageSet
 from hwlib.evaluation import Score, class_activation_maps, confusion_matrix
-from hwlib.plots.style import (
-    finish,
-    new_figure,
-    picture_grid,
-    show_picture,
-    show_values,
-    write_values,
-)
+from hwlib.plots.style import finish, new_figure, picture_grid, show_picture, show_values
 from hwlib.study import REFERENCE
 
 
@@ -37,15 +30,9 @@ def class_colours(statistics: pd.DataFrame) -> Figure:
     """Each class's mean colour as a bar; as long as it is bright, the whisker its deviation."""
     colours = statistics[["red", "green", "blue"]]
     figure, (axes,) = new_figure(1, 1, 6.0, 2.9)
-    axes.barh(
-        lower(statistics.index),
-        colours.mean(axis=1),
-        xerr=statistics["brightness, deviation"],
-        color=colours.to_numpy().tolist(),
-        edgecolor="black",
-        linewidth=0.5,
-        capsize=2,
-    )
+    style = {"color": colours.to_numpy().tolist(), "edgecolor": "black", "linewidth": 0.5}
+    whiskers = {"xerr": statistics["brightness, deviation"], "capsize": 2}
+    axes.barh(lower(statistics.index), colours.mean(axis=1), **style, **whiskers)
     axes.invert_yaxis()
     axes.set_xlabel("mean brightness (0 black, 1 white) ± one standard deviation between images")
     axes.set_xlim(0, None)
@@ -56,8 +43,7 @@ def confusion(result: Score, class_names: list[str]) -> Figure:
     """The confusion matrix with its counts; empty cells are left blank."""
     counts, names = confusion_matrix(result), lower(class_names)
     figure, (axes,) = new_figure(1, 1, 5.4, 4.4)
-    image = show_values(axes, counts, cmap="Blues", vmin=0)
-    write_values(axes, counts, lambda count: str(count or ""), counts.max().item() / 2)
+    image = show_values(axes, counts, lambda n: str(n or ""), dark=0.5, cmap="Blues", vmin=0)
     axes.set(xlabel="predicted class", ylabel="true class")
     axes.set_xticks(range(len(names)), names, rotation=40, ha="right")
     axes.set_yticks(range(len(names)), names)

@@ -10,14 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 from torch import Tensor
 
-from hwlib.plots.style import (
-    COLOURS,
-    finish,
-    legend_above,
-    new_figure,
-    show_values,
-    write_values,
-)
+from hwlib.plots.style import COLOURS, finish, legend_above, new_figure, show_values
 
 Elementwise = Callable[[Tensor], Tensor]
 History = dict[str, list[float]]
@@ -45,8 +38,8 @@ def jacobian(x: Tensor, y: Tensor, matrix: Tensor) -> Figure:
     left.set(title="softmax(x)", xlabel="component i")
     left.set_xticks(numbers, [f"{i}\n$x_{i}$={value:g}" for i, value in enumerate(x.tolist(), 1)])
     limit = matrix.abs().max().item()
-    image = show_values(right, matrix, cmap="PuOr", vmin=-limit, vmax=limit)
-    write_values(right, matrix, "{:.2f}".format, 0.6 * limit, fontsize=8)
+    scale = {"cmap": "PuOr", "vmin": -limit, "vmax": limit}
+    image = show_values(right, matrix, "{:.2f}".format, fontsize=8, **scale)
     right.set(title="Jacobian", xlabel="k", ylabel="i")
     right.set_xticks(range(len(x)), numbers)
     right.set_yticks(range(len(x)), numbers)
@@ -54,9 +47,9 @@ def jacobian(x: Tensor, y: Tensor, matrix: Tensor) -> Figure:
     return finish(figure)
 
 
-def plot_epochs(axes: Axes, values: list[float], **style: Any) -> None:
+def plot_epochs(axes: Axes, values: list[float], **options: Any) -> None:
     """One curve against the epoch, from 1."""
-    axes.plot(range(1, len(values) + 1), values, **style)
+    axes.plot(range(1, len(values) + 1), values, **options)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 

@@ -61,19 +61,26 @@ def legend_above(figure: Figure, axes: Axes, **options: Any) -> None:
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), **options)
 
 
-def show_values(axes: Axes, values: Tensor, **options: Any) -> AxesImage:
-    """A matrix (H, W) as shades; ``options`` are for ``imshow``."""
+def show_values(
+    axes: Axes,
+    values: Tensor,
+    text: Callable[[float], str] | None = None,
+    dark: float = 0.6,
+    fontsize: float = 9,
+    **options: Any,
+) -> AxesImage:
+    """A matrix (H, W) as shades by ``imshow`` and its options, with numbers where ``text`` makes
+    them: white ones beyond the share ``dark`` of the largest shade.
+    """
     axes.grid(False)
-    return axes.imshow(values, **options)
-
-
-def write_values(
-    axes: Axes, values: Tensor, text: Callable[[float], str], dark: float, fontsize: float = 9
-) -> None:
-    """A matrix's numbers on its shades, white where they are larger than ``dark`` in size."""
+    image = axes.imshow(values, **options)
+    style = {"ha": "center", "va": "center", "fontsize": fontsize}
+    if text is None:
+        return image
     for (i, k), value in np.ndenumerate(values.numpy()):
-        colour = "white" if abs(value) > dark else "black"
-        axes.text(k, i, text(value), ha="center", va="center", fontsize=fontsize, color=colour)
+        colour = "white" if abs(value) > dark * image.norm.vmax else "black"
+        axes.text(k, i, text(value), color=colour, **style)
+    return image
 
 
 def show_picture(axes: Axes, pixels: Tensor, title: str = "") -> None:

@@ -5,7 +5,7 @@ import torch
 from matplotlib.figure import Figure
 
 from hwlib import vgg
-from hwlib.plots.style import finish, new_figure, show_picture, show_values, write_values
+from hwlib.plots.style import finish, new_figure, show_picture, show_values
 
 CHANNELS = {"red": ("#D55E00", "-"), "green": ("#009E73", "--"), "blue": ("#0072B2", ":")}
 
@@ -39,11 +39,11 @@ def filter_responses(found: vgg.Responses) -> Figure:
     """Each filter's colour planes as numbers and shades, and its response to the picture."""
     figure, axes = new_figure(len(found.filters), 4, 7.2, 1.95 * len(found.filters))
     limit = found.filters.abs().max().item()
+    scale = {"cmap": "PuOr", "vmin": -limit, "vmax": limit}
     for n, (weights, response) in enumerate(zip(*found, strict=True)):
         *planes, last = axes[4 * n : 4 * n + 4]
         for place, plane, name in zip(planes, weights, CHANNELS, strict=True):
-            show_values(place, plane, cmap="PuOr", vmin=-limit, vmax=limit)
-            write_values(place, plane, "{:.2f}".format, 0.6 * limit, fontsize=7)
+            show_values(place, plane, "{:.2f}".format, fontsize=7, **scale)
             place.set_title(f"filter {n + 1}, {name}", fontsize=8)
         strongest = response.abs().quantile(0.99).item()
         image = show_values(last, response, cmap="gray", vmin=-strongest, vmax=strongest)
