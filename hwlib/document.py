@@ -165,11 +165,11 @@ def code_lines(source: str, language: str) -> list[dict[str, Any]]:
     return to_lines([(style_of(kind), text) for kind, text in lex(source, lexer)])
 
 
-def text_lines(text: str) -> list[dict[str, Any]]:
+def text_lines(text: str, style: str = "plain") -> list[dict[str, Any]]:
     """Output as lines; a very long one keeps its beginning and end and says what is left out."""
     lines = text.rstrip("\n").split("\n")
     ends = lines[:HEAD_LINES] + lines[HEAD_LINES:][-TAIL_LINES:]  # first, as cutting takes time
-    printed = to_lines([("plain", "\n".join(ends))])
+    printed = to_lines([(style, "\n".join(ends))])
     left_out = len(lines) - len(ends) + max(0, len(printed) - HEAD_LINES - TAIL_LINES)
     if left_out:
         notice = to_lines([("comment", f"… {left_out:,} more lines are in the notebook …")])
@@ -177,14 +177,9 @@ def text_lines(text: str) -> list[dict[str, Any]]:
     return printed
 
 
-def text_block(text: str) -> Block:
-    """Plain text."""
-    return {"kind": "text", "lines": text_lines(text)}
-
-
-def notice_block(text: str) -> Block:
-    """A line in place of what cannot be printed."""
-    return {"kind": "text", "lines": to_lines([("comment", text)])}
+def text_block(text: str, style: str = "plain") -> Block:
+    """Plain text, or a comment in place of what cannot be printed."""
+    return {"kind": "text", "lines": text_lines(text, style)}
 
 
 def output_block(text_format: str, text: str) -> Block:
@@ -219,7 +214,7 @@ def data_block(data: dict[str, Any], caption: str) -> Block | None:
     if plain.strip():
         return text_block(strip_ansi(plain))
     if data and not plain:
-        return notice_block(f"An output of type {', '.join(data)} is in the notebook.")
+        return text_block(f"An output of type {', '.join(data)} is in the notebook.", "comment")
     return None
 
 

@@ -70,18 +70,11 @@ def mistakes(result: Score) -> list[int]:
 
 @torch.no_grad()
 def class_activation_maps(network: BigCatsNet, images: Tensor, classes: Tensor) -> Tensor:
-    """Where each picture speaks for a class: the head's weights for that class, applied at every
-    place of the last feature map instead of to its average (Zhou et al., "Learning deep features
-    for discriminative localization", 2016).
+    """Where each picture, uint8 (N, 3, S, S), speaks for its class of ``classes`` (N,): the head's
+    weights applied at every place of the last feature map instead of to its average (Zhou et al.,
+    "Learning deep features for discriminative localization", 2016).
 
-    Args:
-        network: on the CPU.
-        images: uint8 (N, 3, S, S).
-        classes: the class asked about for each picture, (N,).
-
-    Returns:
-        (N, S, S) in logits, enlarged bilinearly; the mean over a map is the class's logit less its
-        bias.
+    Maps (N, S, S) in logits; the mean over one is the class's logit less its bias.
     """
     size = (IMAGE_SIZE, IMAGE_SIZE)
     x = F.interpolate(images.float() / 255, size, mode="bilinear", antialias=True)

@@ -23,7 +23,7 @@ from urllib.parse import unquote
 import matplotlib
 import nbformat
 import typst
-from fontTools.ttLib import TTCollection, TTFont, TTLibError
+from fontTools.ttLib import TTFont, TTLibError
 from nbconvert.exporters import Exporter, get_exporter
 from nbformat import NotebookNode
 from nbformat.validator import normalize
@@ -61,9 +61,7 @@ def notebook_hash(notebook: NotebookNode) -> str:
 def coverage(path: str) -> set[int]:
     """The code points that a font file has glyphs for; empty where it cannot be read."""
     try:
-        is_collection = path.lower().endswith((".ttc", ".otc"))
-        fonts = TTCollection(path).fonts if is_collection else [TTFont(path)]
-        return {code for font in fonts for code in font.getBestCmap() or ()}
+        return set(TTFont(path, fontNumber=0).getBestCmap() or ())  # the number is for collections
     except (OSError, TTLibError):
         return set()
 
@@ -163,7 +161,8 @@ class TypstPDFExporter(Exporter):
         for block, result in zip(texts, converted, strict=True):
             block.update(result)
             if block["kind"] == "output" and not result["markup"].strip():
-                block |= document.notice_block("An output for browsers alone is in the notebook.")
+                notice = "An output for browsers alone is in the notebook."
+                block |= document.text_block(notice, "comment")
         return content, resources
 
     def replace_unprintable(self, nb: NotebookNode) -> NotebookNode:

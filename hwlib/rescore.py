@@ -149,9 +149,7 @@ def score_q4(weights_path: Path, class_path: Path, folder: Path) -> dict[str, An
 
 
 def answer(request: dict[str, Any]) -> None:
-    """Write both scores into the folder, each as soon as it is known; where one cannot be had,
-    ``{"error": sentence}`` in its place.
-    """
+    """Write each score into the folder when it is known, or ``{"error": sentence}`` instead."""
     folder, stem = Path(request["folder"]), request["stem"]
     where = (request["data_dir"], request["data_source"])
 

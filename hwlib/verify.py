@@ -105,11 +105,10 @@ def check_claims(claims: Figures | None) -> str:
         raise BundleError("The notebook holds no claims; its last cell was not run.")
     try:
         accuracy = float(claims["q3"]["history"]["test_accuracy"][-1])
-        correct, total = int(claims["q4"]["test_correct"]), int(claims["q4"]["test_total"])
-        int(claims["q4"]["parameters"])
-        return (
-            f"{accuracy:.4f} on MNIST, {correct} of {total} big cats; {DATA[claims['data_source']]}"
-        )
+        names = ("test_correct", "test_total", "parameters")
+        correct, total, _ = (int(claims["q4"][name]) for name in names)
+        data = DATA[claims["data_source"]]
+        return f"{accuracy:.4f} on MNIST, {correct} of {total} big cats; {data}"
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise BundleError(f"The notebook's claims are incomplete ({error}).") from error
 
@@ -117,12 +116,10 @@ def check_claims(claims: Figures | None) -> str:
 def check_ids(stem: str, claims: Figures) -> str:
     """The files are named after the pair that the notebook names."""
     ids = claims.get("ids", [])
+    pair = " and ".join(ids)
     if stem != stem_of(*ids):
-        raise BundleError(
-            f"The files are named {stem}, the notebook was run for {' and '.join(ids)}."
-        )
-    placeholder = "ID1" in ids or "ID2" in ids
-    return "placeholders, not IDs" if placeholder else f"IDs {' and '.join(ids)}"
+        raise BundleError(f"The files are named {stem}, the notebook was run for {pair}.")
+    return "placeholders, not IDs" if {"ID1", "ID2"} & set(ids) else f"IDs {pair}"
 
 
 def check_pdf(content: bytes, notebook: NotebookNode) -> str:
@@ -160,11 +157,8 @@ def check_class_file(content: bytes) -> str:
 
 
 def rescore(files: dict[str, bytes], request: dict[str, Any]) -> dict[str, Figures]:
-    """Score both pickles in a process of its own, which leaves each score as a file: what the class
-    file prints counts for nothing.
-
-    Returns:
-        The scores by question; ``{"error": sentence}`` for one that cannot be had.
+    """The pickles' scores by question, or ``{"error": sentence}``, from a process of its own. It
+    leaves them as files: what the class file prints counts for nothing.
     """
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         for ending, content in files.items():
@@ -233,15 +227,17 @@ def verify(path: Path, data_dir: str = "data", big_cats: str | None = None) -> R
         data_dir: holds MNIST and, where ``big_cats`` is None, ``big_cats/test``.
         big_cats: a folder of class folders to score Question 4 on instead.
     """
-    report = Report()
-    try:
-        files = read_bundle(path)
-        notebook = read_notebook(files[".ipynb"])
-    except BundleError as error:
-        report.checks.append(Check("bundle", False, str(error)))
+    report, found = Report(), {}
+
+    def read() -> str:
+        found["files"] = read_bundle(path)
+        found["notebook"] = read_notebook(found["files"][".ipynb"])
+        return "five files, named as agreed"
+
+    if not report.check("bundle", read):
         return report
+    files, notebook = found["files"], found["notebook"]
     claims = find_claims(notebook)
-    report.check("bundle", lambda: "five files, named as agreed")
     report.check("notebook", lambda: check_executed(notebook, claims))
     report.check("pdf", lambda: check_pdf(files[".pdf"], notebook))
     usable = report.check("class file", lambda: check_class_file(files[".py"]))
