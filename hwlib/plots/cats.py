@@ -19,7 +19,7 @@ def lower(class_names: list[str]) -> list[str]:
 
 def sample_grid(part: ImageSet, per_class: int = 2) -> Figure:
     """The first ``per_class`` pictures of every class, one of each in a row."""
-    labels = pd.Series(part.labels)
+    labels = pd.Series(part.labels.numpy())
     place = labels.groupby(labels).cumcount()  # among the pictures of its class
     chosen = [index for n in range(per_class) for index in place.index[place == n]]
     names = lower(part.class_names)

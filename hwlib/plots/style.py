@@ -74,9 +74,9 @@ def show_values(
     """
     axes.grid(False)
     image = axes.imshow(values, **options)
-    style = {"ha": "center", "va": "center", "fontsize": fontsize}
     if text is None:
         return image
+    style = {"ha": "center", "va": "center", "fontsize": fontsize}
     for (i, k), value in np.ndenumerate(values.numpy()):
         colour = "white" if abs(value) > dark * image.norm.vmax else "black"
         axes.text(k, i, text(value), color=colour, **style)
