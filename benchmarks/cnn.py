@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=640, help="how many make an epoch here")
     options = parser.parse_args()
     folder = data.locate("big_cats", options.data_dir, "real") / "train"
-    every = data.load_image_set(folder, cnn.LOAD_SIZE, cnn.CLASS_NAMES)
+    every = data.load_image_set(folder, cnn.IMAGE_SIZE, cnn.CLASS_NAMES)
     chosen = torch.zeros(len(every.labels), dtype=torch.bool)
     chosen[torch.randperm(len(chosen))[: options.images]] = True
     images = select(every, chosen)

@@ -61,7 +61,7 @@ VARIANTS: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], dict[str, Any
     "ours": (cnn.BigCatsNet, {}, {}),
     "without Muon (AdamW)": (cnn.BigCatsNet, {}, {"make_optimizers": with_adamw}),
     "without cutmix": (cnn.BigCatsNet, {"cutmix_share": 0.0}, {}),
-    "without growing pictures": (cnn.BigCatsNet, {"sizes": ((cnn.IMAGE_SIZE, 1.0),)}, {}),
+    "without growing pictures": (cnn.BigCatsNet, {"sizes": ((160, 1.0),)}, {}),
     "without smoothed labels": (cnn.BigCatsNet, {"label_smoothing": 0.0}, {}),
     "without averaged weights": (cnn.BigCatsNet, {"average_decay": 0.0}, {}),
     "without augmentation but mirroring": (cnn.BigCatsNet, {}, {"augment": only_mirrored}),
@@ -104,7 +104,7 @@ def train_ours(
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Train and score; the run as it is stored."""
     folder = data.locate("big_cats", options.data_dir, "real") / "train"
-    images = data.load_image_set(folder, cnn.LOAD_SIZE, cnn.CLASS_NAMES)
+    images = data.load_image_set(folder, cnn.IMAGE_SIZE, cnn.CLASS_NAMES)
     train, held = holdout.hold_out(images)
     if options.variant == study.REFERENCE:
         found = reference.train(train, held, options.seed, options.epochs)

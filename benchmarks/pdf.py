@@ -24,8 +24,8 @@ from timing import alternate, machine
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from hwlib import engines, proof
-from hwlib.pdf import PdfError
+from hwlib import proof
+from hwlib.pdf import ENGINES, PdfError, make_pdf
 
 PARTS = {
     "latex": ["texlive-xetex", "texlive-latex-extra", "texlive-latex-base", "texlive-binaries",
@@ -78,21 +78,21 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebook", type=Path)
-    parser.add_argument("--engines", nargs="+", default=engines.ENGINES, choices=engines.ENGINES)
+    parser.add_argument("--engines", nargs="+", default=ENGINES, choices=ENGINES)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     notebook = nbformat.read(options.notebook, as_version=4)
     pdfs: dict[str, bytes] = {}
     for engine in options.engines:
         try:
-            pdfs[engine] = engines.make_pdf(options.notebook, engine)
+            pdfs[engine] = make_pdf(options.notebook, engine)
         except PdfError as error:
             print(error, end="\n\n")
     cpu: dict[str, list[float]] = {engine: [] for engine in pdfs}
 
     def make(engine: str) -> None:
         before = sum(os.times()[:4])
-        pdfs[engine] = engines.make_pdf(options.notebook, engine)
+        pdfs[engine] = make_pdf(options.notebook, engine)
         cpu[engine].append(sum(os.times()[:4]) - before)
 
     table = pd.DataFrame(

@@ -4,6 +4,7 @@ import re
 import stat
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 ENDINGS = (".ipynb", ".pdf", ".py", "_Q3.pkl", "_Q4.pkl")
@@ -12,7 +13,7 @@ MAX_BYTES = 500_000_000  # of all files together; a bundle of ours is below ten 
 
 
 class BundleError(ValueError):
-    """A bundle is not what it must be; the message says how."""
+    """A bundle is not what it must be, or not what it claims to be; the message is a sentence."""
 
 
 def stem_of(id1: str, id2: str) -> str:
@@ -21,70 +22,51 @@ def stem_of(id1: str, id2: str) -> str:
 
 
 def write_bundle(folder: Path, stem: str) -> Path:
-    """Zip the five files of ``folder`` that begin with ``stem``; equal files give equal bytes.
-
-    Raises:
-        BundleError: one of them is missing.
-    """
+    """Zip the five files of ``folder``, equal ones to equal bytes; BundleError if one lacks."""
     names = [stem + ending for ending in ENDINGS]
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise BundleError(f"{', '.join(missing)}: missing in {folder}; nothing was zipped.")
     target = folder / f"{stem}.zip"
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(target, "w") as archive:
         for name in names:
-            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry = zipfile.ZipInfo(name)  # dated 1980
             entry.external_attr = 0o644 << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, (folder / name).read_bytes())
+            archive.writestr(entry, (folder / name).read_bytes(), zipfile.ZIP_DEFLATED)
     return target
 
 
-def check_names(path: Path, names: list[str]) -> None:
-    """The zip and its entries are named after one pair, and there is nothing else.
-
-    Raises:
-        BundleError: a name is missing, foreign, or stands there twice.
-    """
-    if not STEM.fullmatch(path.stem):
-        raise BundleError(f"{path.name} is not named HW1_<ID1>_<ID2>.zip, two IDs of 9 digits.")
+def faults(path: Path, entries: list[zipfile.ZipInfo]) -> Iterator[str]:
+    """What is wrong with the zip's name, its entries' names, their kind and their size."""
+    names = [entry.filename for entry in entries]
     wanted = {path.stem + ending for ending in ENDINGS}
-    foreign = [name for name in names if name not in wanted]
-    if foreign:
-        raise BundleError(f"The bundle holds {foreign[0]!r}, which is none of its five files.")
-    missing = sorted(wanted - set(names))
-    if missing:
-        raise BundleError(f"The bundle lacks {', '.join(missing)}.")
+    if not STEM.fullmatch(path.stem):
+        yield f"{path.name} is not named HW1_<ID1>_<ID2>.zip, two IDs of 9 digits."
+    for name in names:
+        if name not in wanted:
+            yield f"The bundle holds {name!r}, which is none of its five files."
+    if missing := sorted(wanted - set(names)):
+        yield f"The bundle lacks {', '.join(missing)}."
     if len(names) != len(wanted):
-        raise BundleError("The bundle holds a file twice.")
-
-
-def check_entries(entries: list[zipfile.ZipInfo]) -> None:
-    """The zip's entries are plain files, and not too large together.
-
-    Raises:
-        BundleError: one is a link or encrypted, or they would fill the memory.
-    """
+        yield "The bundle holds a file twice."
     for entry in entries:
         if stat.S_ISLNK(entry.external_attr >> 16):
-            raise BundleError(f"{entry.filename} is a link to another file, not a file.")
+            yield f"{entry.filename} is a link to another file, not a file."
         if entry.flag_bits & 1:
-            raise BundleError(f"{entry.filename} is encrypted; hand in a zip without a password.")
+            yield f"{entry.filename} is encrypted; hand in a zip without a password."
     if sum(entry.file_size for entry in entries) > MAX_BYTES:
-        raise BundleError(f"The bundle unpacks to more than {MAX_BYTES // 10**6} MB.")
+        yield f"The bundle unpacks to more than {MAX_BYTES // 10**6} MB."
 
 
 def read_bundle(path: Path) -> dict[str, bytes]:
-    """The bundle's files by ending, checked; nothing is written anywhere.
-
-    Raises:
-        BundleError: it is no zip, is damaged or too large, or its names are not as agreed.
+    """The bundle's files by ending, read into memory; BundleError where it is no zip, is damaged or
+    too large, or its names are not as agreed.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-            check_names(path, [entry.filename for entry in entries])
-            check_entries(entries)
+            for fault in faults(path, entries):
+                raise BundleError(fault)
             return {e.filename.removeprefix(path.stem): archive.read(e) for e in entries}
     except FileNotFoundError as error:
         raise BundleError(f"There is no file {path}.") from error

@@ -22,8 +22,7 @@ CLASS_NAMES = [
     "SNOW LEOPARD",
     "TIGER",
 ]
-IMAGE_SIZE = 160  # pixels, in evaluation
-LOAD_SIZE = 192  # pixels, in memory: zooming in finds detail
+IMAGE_SIZE = 192  # pixels, in memory and in evaluation
 WIDTHS = (16, 32, 48, 72)  # channels of the stem and of the three stages
 
 

@@ -6,6 +6,7 @@ cell's place, from 1) and what that kind needs.
 
 import base64
 import binascii
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -16,38 +17,105 @@ from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 from pygments import lex
 from pygments.lexers import get_lexer_by_name
-from pygments.token import Comment, Keyword, Name, Number, Operator, String, Token
+from pygments.token import Comment, Keyword, Name, Number, Operator, String
 from pygments.util import ClassNotFound
 
-from hwlib import maths, terminal
 from hwlib.results import find_claims
 
 Block = dict[str, Any]
+Tokens = list[tuple[str, str]]  # (style, text), the style one of the template's palette
 
 COLUMNS = 100  # what fits beside the line numbers at the template's type size
 MARKDOWN = "gfm-emoji+tex_math_dollars+attributes-yaml_metadata_block"
 HEAD_LINES, TAIL_LINES = 150, 50  # of an output that is longer than both together
 STAYS_WITH_OUTPUT = 15  # lines of code that are not parted from their output by a page's end
 SHORT_TABLE = 25  # rows that are kept on one page
-PIXELS = ("image/png", "image/jpeg", "image/gif", "image/webp")
+PICTURE_TYPES = {
+    "image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg", "image/gif": "gif",
+    "image/webp": "webp",
+}  # fmt: skip
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PLAIN_TITLE = re.compile(r"# ([^$`*<>\[\]\\]+)")
-STYLES = [
-    (Comment, "comment"),
-    (String, "string"),
-    (Number, "number"),
-    (Keyword, "keyword"),
-    (Operator.Word, "keyword"),
-    (Name.Function, "name"),
-    (Name.Class, "name"),
-    (Name.Decorator, "decorator"),
-    (Token, "plain"),
-]
+STYLES = {
+    Comment: "comment", String: "string", Number: "number", Keyword: "keyword",
+    Operator.Word: "keyword", Name.Function: "name", Name.Class: "name",
+    Name.Decorator: "decorator",
+}  # fmt: skip
+
+# Mathematics as Jupyter's MathJax understands it: \begin{align} needs no dollars, $ x $ may have
+# blanks, and an equation with a \label has a number where some \eqref refers to it.
+MATHS = re.compile(
+    r"(?P<code>```.*?```|`[^`]*`)"
+    r"|\$\$(?P<display>.*?)\$\$"
+    r"|(?P<dollar>\$)?\\(?P<eq>eq)?ref\{(?P<label>[^}]*)\}(?(dollar)\$)"
+    r"|(?<!\\)\$(?P<spaced> [^$\n]* )\$"
+    r"|(?<!\\)\$[^\s$]([^$\n]*[^\s$])?\$(?!\d)"
+    r"|(?P<environment>\\begin\{(?P<name>[a-z]+\*?)\}.*?\\end\{(?P=name)\})",
+    re.DOTALL,
+)
+TAG = re.compile(r"\\tag\{([^}]*)\}")
+LABEL = re.compile(r"\\label\{([^}]*)\}")
+
+# What moves a terminal's cursor, and the lines that say nothing on paper.
+CONTROL = re.compile(r"(\n|\r|\x08|\x1b\[\d*[A-DGK])")
+FARTHEST = 1000  # rows or columns that one sequence may move the cursor
+PROGRESS_BAR = re.compile(r"\d+%\|[^|]*\| *\S+/\S+ \[.*\]|\d+\w*it \[\d\d:\d\d.*\]")
 
 
-def style_of(kind: Any) -> str:
-    """The template's name for a Pygments token type."""
-    return next(style for ancestor, style in STYLES if kind in ancestor)
+def number_equations(texts: Iterable[str]) -> dict[str, str]:
+    """Numbers of the equations that are referred to, by label, in the order of the texts."""
+    parts = [part for text in texts for part in MATHS.finditer(text)]
+    referred_to = {part["label"] for part in parts}
+    free, numbers = itertools.count(1), {}
+    for part in parts:
+        display = part["display"] or part["environment"] or ""
+        tag = TAG.search(display)
+        for label in LABEL.findall(display):
+            if label in referred_to:
+                numbers[label] = tag[1] if tag else str(next(free))
+    return numbers
+
+
+def for_pandoc(text: str, numbers: dict[str, str]) -> str:
+    r"""Markdown in which all mathematics stands between dollars; numbers stand as ``\tag``."""
+
+    def number(label: re.Match[str]) -> str:
+        tagged = label[1] in numbers and not TAG.search(label.string)
+        return rf"\tag{{{numbers[label[1]]}}}" if tagged else ""
+
+    def rewrite(part: re.Match[str]) -> str:
+        display = part["display"] or part["environment"]
+        if display:
+            return "$$" + re.sub(r"\n\s*\n", "\n", LABEL.sub(number, display)) + "$$"
+        if part["label"] in numbers:
+            found = numbers[part["label"]]
+            return f"({found})" if part["eq"] else found
+        return f"${part['spaced'].strip()}$" if part["spaced"] else part[0]
+
+    return MATHS.sub(rewrite, text)
+
+
+def on_screen(text: str) -> str:
+    """What a terminal would show in the end, without colours and finished progress bars."""
+    rows, row, column = [""], 0, 0
+    for part in CONTROL.split(text):
+        command, line = part[-1:], rows[row]
+        if not CONTROL.fullmatch(part):
+            plain = strip_ansi(part)
+            rows[row] = line[:column].ljust(column) + plain + line[column + len(plain) :]
+            column += len(plain)
+        elif command == "K":
+            rows[row] = line[:column] if part[2:-1] in ("", "0") else ""
+        elif command == "\n":
+            row, column = row + 1, 0
+        else:
+            step = min(int(part[2:-1] or 1), FARTHEST)
+            column = step - 1 if command in "\rG" else column
+            column = max(0, column + {"\x08": -step, "D": -step, "C": step}.get(command, 0))
+            row = max(0, row + {"A": -step, "B": step}.get(command, 0))
+        rows.extend([""] * (row + 1 - len(rows)))
+    kept = [row.rstrip() for row in rows if not PROGRESS_BAR.search(row)]
+    return "\n".join(kept).strip("\n")
 
 
 def width_of(character: str) -> int:
@@ -65,33 +133,23 @@ def printable(text: str) -> str:
     )
 
 
-def fold(line: list[tuple[str, str]], columns: int = COLUMNS) -> Iterator[list[tuple[str, str]]]:
-    """Cut one line of (style, text) into pieces of at most ``columns``; not a character is lost."""
-    piece: list[tuple[str, str]] = []
-    used = 0
-    for style, text in line:
-        start = 0
-        for place, character in enumerate(text):
-            if used + width_of(character) > columns:
-                yield [*piece, (style, text[start:place])]
-                piece, used, start = [], 0, place
-            used += width_of(character)
-        piece.append((style, text[start:]))
-    yield piece
-
-
-def to_lines(tokens: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
-    """(style, text) as numbered lines; what a folded line goes on with has no number."""
-    lines: list[list[tuple[str, str]]] = [[]]
-    for style, text in tokens:
-        first, *others = printable(text).split("\n")
-        lines[-1].append((style, first))
-        lines.extend([(style, other)] for other in others)
-    return [
-        {"number": None if place else number, "tokens": [t for t in piece if t[1]]}
-        for number, line in enumerate(lines, start=1)
-        for place, piece in enumerate(fold(line))
-    ]
+def to_lines(tokens: Tokens) -> list[dict[str, Any]]:
+    """Numbered lines, cut at ``COLUMNS``; what a cut line goes on with has no number."""
+    lines: list[dict[str, Any]] = [{"number": 1, "tokens": []}]
+    number, used = 1, 0
+    for style, character in ((style, c) for style, text in tokens for c in printable(text)):
+        is_end, width = character == "\n", width_of(character)
+        if is_end or used + width > COLUMNS:
+            number += is_end
+            lines.append({"number": number if is_end else None, "tokens": []})
+            used = 0
+        if not is_end:
+            lines[-1]["tokens"].append((style, character))
+            used += width
+    for line in lines:
+        groups = groupby(line["tokens"], key=lambda token: token[0])
+        line["tokens"] = [(style, "".join(c for _, c in group)) for style, group in groups]
+    return lines
 
 
 def code_lines(source: str, language: str) -> list[dict[str, Any]]:
@@ -100,47 +158,28 @@ def code_lines(source: str, language: str) -> list[dict[str, Any]]:
         lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
     except ClassNotFound:
         return to_lines([("plain", source)])
-    tokens = [(style_of(kind), text) for kind, text in lex(source, lexer)]
-    merged = [
-        (style, "".join(t for _, t in group)) for style, group in groupby(tokens, lambda t: t[0])
-    ]
-    return to_lines(merged)
+
+    def style_of(kind: Any) -> str:
+        return next((style for ancestor, style in STYLES.items() if kind in ancestor), "plain")
+
+    return to_lines([(style_of(kind), text) for kind, text in lex(source, lexer)])
 
 
-def text_lines(text: str) -> list[dict[str, Any]]:
+def text_lines(text: str, style: str = "plain") -> list[dict[str, Any]]:
     """Output as lines; a very long one keeps its beginning and end and says what is left out."""
     lines = text.rstrip("\n").split("\n")
-    most = HEAD_LINES + TAIL_LINES
-    left_out = max(0, len(lines) - most)
-    if left_out:  # long before a page is: folding takes time
-        lines = lines[:HEAD_LINES] + lines[-TAIL_LINES:]
-    printed = to_lines([("plain", "\n".join(lines))])
-    left_out += max(0, len(printed) - most)
+    ends = lines[:HEAD_LINES] + lines[HEAD_LINES:][-TAIL_LINES:]  # first, as cutting takes time
+    printed = to_lines([(style, "\n".join(ends))])
+    left_out = len(lines) - len(ends) + max(0, len(printed) - HEAD_LINES - TAIL_LINES)
     if left_out:
         notice = to_lines([("comment", f"… {left_out:,} more lines are in the notebook …")])
         printed = printed[:HEAD_LINES] + notice + printed[-TAIL_LINES:]
     return printed
 
 
-def markdown_block(cell: NotebookNode, numbers: dict[str, str]) -> Block:
-    """A text; a question starts a new page.
-
-    Args:
-        cell: a Markdown cell.
-        numbers: of the equations, by label.
-    """
-    return {
-        "kind": "markdown",
-        "format": MARKDOWN,
-        "text": maths.for_pandoc(cell.source, numbers),
-        "attachments": cell.get("attachments", {}),
-        "new_page": cell.source.startswith("## Question"),
-    }
-
-
-def as_plain_text(block: Block) -> Block:
-    """A text as it was written, for one that cannot be set."""
-    return {"kind": "text", "cell": block["cell"], "lines": text_lines(block["text"])}
+def text_block(text: str, style: str = "plain") -> Block:
+    """Plain text, or a comment in place of what cannot be printed."""
+    return {"kind": "text", "lines": text_lines(text, style)}
 
 
 def output_block(text_format: str, text: str) -> Block:
@@ -149,18 +188,12 @@ def output_block(text_format: str, text: str) -> Block:
     return {"kind": "output", "format": text_format, "text": text, "short": rows <= SHORT_TABLE}
 
 
-def figure_block(mime: str, content: str, caption: str) -> Block:
-    """A figure; numbered later, when all are known. A damaged one fails when it is set."""
+def decode(content: str) -> bytes:
+    """What base64 stands for; nothing where it is damaged."""
     try:
-        raw = content.encode() if mime.endswith("xml") else base64.b64decode(content)
+        return base64.b64decode(content)
     except binascii.Error:
-        raw = b""
-    return {"kind": "figure", "mime": mime, "content": raw, "caption": caption}
-
-
-def notice_block(text: str) -> Block:
-    """A line in place of what cannot be printed."""
-    return {"kind": "text", "lines": to_lines([("comment", text)])}
+        return b""
 
 
 def data_block(data: dict[str, Any], caption: str) -> Block | None:
@@ -168,64 +201,66 @@ def data_block(data: dict[str, Any], caption: str) -> Block | None:
     html, plain = data.get("text/html", ""), data.get("text/plain", "")
     if "text/x-python" in data:
         return {"kind": "source", "lines": code_lines(data["text/x-python"], "python")}
-    if "image/svg+xml" in data:
-        return figure_block("image/svg+xml", data["image/svg+xml"], caption)
-    for mime in ("text/markdown", "text/latex"):
-        if mime in data:
-            return output_block(MARKDOWN, maths.for_pandoc(data[mime], {}))
-    for mime in PIXELS:
-        if mime in data:
-            return figure_block(mime, data[mime], caption)
+    if text := data.get("text/markdown", data.get("text/latex")):
+        return output_block(MARKDOWN, for_pandoc(text, {}))
+    for mime in PICTURE_TYPES:
+        if mime in data:  # a damaged one fails when it is set
+            raw = data[mime].encode() if mime.endswith("xml") else decode(data[mime])
+            return {"kind": "figure", "mime": mime, "content": raw, "caption": caption}
     if WIDGET in data:
         return None
     if "<table" in html or (html and (not plain or plain.startswith("<IPython.core.display.HTML"))):
         return output_block("html", html)
     if plain.strip():
-        return {"kind": "text", "lines": text_lines(strip_ansi(plain))}
+        return text_block(strip_ansi(plain))
     if data and not plain:
-        return notice_block(f"An output of type {', '.join(data)} is in the notebook.")
+        return text_block(f"An output of type {', '.join(data)} is in the notebook.", "comment")
     return None
 
 
-def stream_key(output: NotebookNode) -> Any:
-    """Equal for outputs that are one text: pieces of one stream in a row."""
-    return output.name if output.output_type == "stream" else id(output)
-
-
 def output_blocks(cell: NotebookNode) -> Iterator[Block]:
-    """A code cell's outputs, the pieces of one stream put together."""
-    caption = cell.metadata.get("caption", "")
-    for _, group in groupby(cell.outputs, stream_key):
-        outputs = list(group)
-        if outputs[0].output_type == "stream":
-            text = terminal.on_screen("".join(output.text for output in outputs))
-            if text:
-                yield {"kind": "text", "lines": text_lines(text)}
-        elif outputs[0].output_type == "error":
-            traceback = strip_ansi("\n".join(outputs[0].traceback))
-            name = f"{outputs[0].ename}: {outputs[0].evalue}"
+    """A code cell's outputs, the pieces of one stream in a row put together."""
+
+    def stream_key(output: NotebookNode) -> Any:
+        return output.name if output.output_type == "stream" else id(output)
+
+    for _, (output, *others) in groupby(cell.outputs, stream_key):
+        if output.output_type == "stream":
+            if text := on_screen("".join(part.text for part in (output, *others))):
+                yield text_block(text)
+        elif output.output_type == "error":
+            traceback = strip_ansi("\n".join(output.traceback))
+            name = f"{output.ename}: {output.evalue}"
             yield {"kind": "error", "lines": text_lines(traceback or name)}
-        else:
-            block = data_block(outputs[0].data, caption)
-            if block:
-                yield block
+        elif block := data_block(output.data, cell.metadata.get("caption", "")):
+            yield block
+
+
+def has_tag(cell: NotebookNode, tag: str) -> bool:
+    """Whether a cell has a tag, written with a hyphen or an underscore."""
+    return not {tag, tag.replace("-", "_")}.isdisjoint(cell.metadata.get("tags") or [])
 
 
 def cell_blocks(cell: NotebookNode, language: str, numbers: dict[str, str]) -> Iterator[Block]:
-    """What a cell prints."""
+    """What a cell prints; the usual tags hide its source or its outputs."""
     if cell.cell_type == "markdown":
-        yield markdown_block(cell, numbers)
+        yield {
+            "kind": "markdown",
+            "format": MARKDOWN,
+            "text": for_pandoc(cell.source, numbers),
+            "attachments": cell.get("attachments", {}),
+            "new_page": cell.source.startswith("## Question"),
+        }
     elif cell.cell_type == "code":
-        hidden = cell.metadata.get("transient", {}).get("remove_source", False)
-        outputs = list(output_blocks(cell))
-        if cell.source.strip() and not hidden:
+        outputs = [] if has_tag(cell, "remove-output") else list(output_blocks(cell))
+        if cell.source.strip() and not has_tag(cell, "remove-input"):
             lines = code_lines(cell.source.rstrip("\n"), language)
             stays = bool(outputs) and len(lines) <= STAYS_WITH_OUTPUT
             count = str(cell.execution_count or " ")
             yield {"kind": "code", "count": count, "lines": lines, "stays": stays}
         yield from outputs
     elif cell.source.strip():
-        yield {"kind": "text", "lines": text_lines(cell.source)}
+        yield text_block(cell.source)
 
 
 def split_title(cells: list[NotebookNode], name: str) -> tuple[str, list[NotebookNode]]:
@@ -237,53 +272,41 @@ def split_title(cells: list[NotebookNode], name: str) -> tuple[str, list[Noteboo
     return name, cells
 
 
-def number_figures(blocks: list[Block]) -> None:
-    """Give the figures their numbers, and the words by which the PDF's tags know them."""
-    for number, block in enumerate((b for b in blocks if b["kind"] == "figure"), start=1):
-        block["number"] = number
-        block["alt"] = f"Figure {number}. {block['caption']}".strip()
-
-
 def facts(claims: dict[str, Any]) -> list[tuple[str, str]]:
     """The title block's lines: who, what, when, with what."""
-    versions = claims.get("versions", {})
-    named = {
-        "Students": ", ".join(claims.get("ids", [])),
-        "Profile": claims.get("profile", ""),
-        "Data": claims.get("data_source", ""),
-        "Date": claims.get("date", ""),
-        "Device": claims.get("device", ""),
-        "Seed": str(claims.get("seed", "")),
-        "Versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+    versions = [f"{name} {version}" for name, version in claims.get("versions", {}).items()]
+    values = claims | {
+        "students": ", ".join(claims.get("ids", [])),
+        "data": claims.get("data_source"),
+        "versions": ", ".join(versions),
     }
-    return [(label, value) for label, value in named.items() if value]
+    shown = ("students", "profile", "data", "date", "device", "seed", "versions")
+    found = [(name.capitalize(), str(values.get(name) or "")) for name in shown]
+    return [(label, value) for label, value in found if value]
 
 
 def describe(notebook: NotebookNode, name: str) -> dict[str, Any]:
-    """The whole document as data.
-
-    Args:
-        notebook: executed or not.
-        name: title of a notebook that has none.
-    """
+    """The whole document as data; ``name`` is the title of a notebook that has none."""
     claims = find_claims(notebook) or {}
     info = notebook.metadata.get("language_info", {})
     language = info.get("pygments_lexer", info.get("name", "python"))
-    title, cells = split_title(notebook.cells, notebook.metadata.get("title", name))
-    numbers = maths.number_equations(c.source for c in cells if c.cell_type == "markdown")
+    cells = [cell for cell in notebook.cells if not has_tag(cell, "remove-cell")]
+    title, cells = split_title(cells, notebook.metadata.get("title", name))
+    numbers = number_equations(c.source for c in cells if c.cell_type == "markdown")
     blocks = [
         {"cell": place} | block
         for place, cell in enumerate(cells, start=1)
         for block in cell_blocks(cell, language, numbers)
     ]
-    number_figures(blocks)
-    sample = claims.get("data_source") == "sample"
+    figures = [block for block in blocks if block["kind"] == "figure"]
+    for number, block in enumerate(figures, start=1):
+        alt = f"Figure {number}. {block['caption']}".strip()  # by this the PDF's tags know it
+        block |= {"number": number, "alt": alt}
     return {
         "title": title,
         "authors": list(claims.get("ids", [])),
         "date": re.findall(r"\d+", str(claims.get("date", "")))[:3],
-        "notice": "Demonstration on sample data, not a submission" if sample else "",
-        "footer": "Demonstration on sample data" if sample else "",
+        "sample": claims.get("data_source") == "sample",
         "facts": facts(claims),
         "blocks": blocks,
     }

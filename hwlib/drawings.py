@@ -7,7 +7,6 @@ farther away. A few rounds of that rule turn noise into spots, rosettes or strip
 drawn for a whole batch of images at once.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 Colour = tuple[float, float, float]
+Fill = Colour | Tensor  # one colour, or a texture (count, 3, size, size)
 NUM_SAMPLES = {"train": 24, "valid": 5, "test": 5}  # images of each species in each split
 
 
@@ -26,9 +26,7 @@ class Coat:
     base: Colour
     mark: Colour
     pattern: str = "plain"  # plain, spots, rosettes or stripes
-    scale: float = (
-        0.03  # radius of the activating neighbourhood, as a fraction of the image's width
-    )
+    scale: float = 0.03  # radius of the activating neighbourhood, as a share of the image's width
     bias: float = -0.6  # below 0: marks are isolated; near 0: they join
     mane: Colour | None = None
     ear_tip: Colour | None = None
@@ -49,56 +47,33 @@ COATS = {
 
 
 def activator_inhibitor(count: int, size: int, coat: Coat, generator: torch.Generator) -> Tensor:
-    """Young's rule from random cells to a settled pattern: pigment response, positive in a mark,
-    (count, size, size).
-
-    Stripes come from neighbourhoods three times as long as they are wide.
-    """
+    """Young's rule, settled: pigment response, positive in a mark, (count, size, size)."""
     frequency = torch.fft.fftfreq(size)
-    stretch = 3.0 if coat.pattern == "stripes" else 1.0
+    stretch = 3.0 if coat.pattern == "stripes" else 1.0  # of a stripe's neighbourhood
     squared = (stretch * frequency[:, None]) ** 2 + frequency[None, :] ** 2
     radius = coat.scale * size
-
-    def neighbourhood(sigma: float) -> Tensor:
-        return torch.exp(-2 * (torch.pi * sigma) ** 2 * squared)
-
-    kernel = neighbourhood(radius) - neighbourhood(2.2 * radius)
+    near, far = (torch.exp(-2 * (torch.pi * r) ** 2 * squared) for r in (radius, 2.2 * radius))
     cells = torch.rand(count, size, size, generator=generator) * 2 - 1
     for _ in range(12):
-        response = torch.fft.ifft2(torch.fft.fft2(cells) * kernel).real
+        response = torch.fft.ifft2(torch.fft.fft2(cells) * (near - far)).real
         cells = torch.tanh(20 * (response + coat.bias * response.std()))
     return response / response.std()
 
 
-def marks(count: int, size: int, coat: Coat, generator: torch.Generator) -> Tensor:
-    """How much of the mark's colour lies on each pixel, in [0, 1], (count, 1, size, size)."""
-    if coat.pattern == "plain":
-        return 0.6 * torch.rand(count, 1, size, size, generator=generator)
-    response = activator_inhibitor(count, size, coat, generator)
-    inside = torch.sigmoid(8 * (response - 0.5))
-    if coat.pattern == "rosettes":
-        inside = inside - 0.75 * torch.sigmoid(8 * (response - 1.5))
-    return inside.unsqueeze(1)
-
-
 class Canvas:
-    """A batch of square pictures (count, 3, size, size), each with its own random pose for what is
-    painted on it.
+    """Square pictures (count, 3, size, size), each with a random pose for what is painted on it.
 
     Coordinates run from -1 to 1, x to the right and y down, in the animal's own frame.
     """
 
     def __init__(self, count: int, size: int, background: Colour, generator: torch.Generator):
-        self.size = size
-        self.generator = generator
-        clouds = activator_inhibitor(
-            count, size, Coat((0, 0, 0), (0, 0, 0), scale=0.12, bias=0.0), generator
-        )
-        light = 1 + 0.12 * clouds.unsqueeze(1) + 0.25 * self.random(count, 1, 1, 1)
+        self.count, self.size, self.generator = count, size, generator
+        hazy = Coat((0, 0, 0), (0, 0, 0), scale=0.12, bias=0.0)
+        clouds = activator_inhibitor(count, size, hazy, generator).unsqueeze(1)
+        light = 1 + 0.12 * clouds + 0.25 * self.random(count, 1, 1, 1)
         self.pixels = torch.tensor(background).view(1, 3, 1, 1) * light
-        y, x = torch.meshgrid(
-            torch.linspace(-1, 1, size), torch.linspace(-1, 1, size), indexing="ij"
-        )
+        line = torch.linspace(-1, 1, size)
+        y, x = torch.meshgrid(line, line, indexing="ij")
         angle, zoom = 0.35 * self.random(count, 1, 1), 1 + 0.15 * self.random(count, 1, 1)
         x, y = x + 0.15 * self.random(count, 1, 1), y + 0.15 * self.random(count, 1, 1)
         self.x = (x * torch.cos(angle) - y * torch.sin(angle)) / zoom
@@ -108,25 +83,30 @@ class Canvas:
         """Uniform numbers in [-1, 1]."""
         return torch.rand(*shape, generator=self.generator) * 2 - 1
 
-    def ellipse(
-        self, centre: tuple[float, float], radii: tuple[float, float], colour: Colour | Tensor
-    ) -> None:
-        """Paint a filled ellipse with a soft edge; ``colour`` is one RGB, or a texture (count, 3,
-        size, size).
-        """
-        distance = (
-            ((self.x - centre[0]) / radii[0]) ** 2 + ((self.y - centre[1]) / radii[1]) ** 2
-        ).sqrt()
-        mask = torch.sigmoid((1 - distance) * min(radii) * self.size).unsqueeze(1)
-        texture = colour if isinstance(colour, Tensor) else torch.tensor(colour).view(1, 3, 1, 1)
+    def fur(self, coat: Coat) -> Tensor:
+        """A coat as a texture (count, 3, size, size), each animal's lighter or darker."""
+        if coat.pattern == "plain":
+            shape = (self.count, 1, self.size, self.size)
+            amount = 0.6 * torch.rand(*shape, generator=self.generator)
+        else:
+            response = activator_inhibitor(self.count, self.size, coat, self.generator).unsqueeze(1)
+            amount = torch.sigmoid(8 * (response - 0.5))
+            if coat.pattern == "rosettes":
+                amount = amount - 0.75 * torch.sigmoid(8 * (response - 1.5))
+        base, mark = (torch.tensor(colour).view(1, 3, 1, 1) for colour in (coat.base, coat.mark))
+        return (base * (1 - amount) + mark * amount) * (1 + 0.12 * self.random(self.count, 1, 1, 1))
+
+    def ellipse(self, x: float, y: float, width: float, height: float, fill: Fill) -> None:
+        """Paint an ellipse with a soft edge around (x, y)."""
+        distance = (((self.x - x) / width) ** 2 + ((self.y - y) / height) ** 2).sqrt()
+        mask = torch.sigmoid((1 - distance) * min(width, height) * self.size).unsqueeze(1)
+        texture = fill if isinstance(fill, Tensor) else torch.tensor(fill).view(1, 3, 1, 1)
         self.pixels = self.pixels * (1 - mask) + texture * mask
 
-    def pair(
-        self, centre: tuple[float, float], radii: tuple[float, float], colour: Colour | Tensor
-    ) -> None:
+    def pair(self, x: float, y: float, width: float, height: float, fill: Fill) -> None:
         """The same ellipse on the left and on the right: eyes, ears."""
-        self.ellipse((-centre[0], centre[1]), radii, colour)
-        self.ellipse(centre, radii, colour)
+        self.ellipse(-x, y, width, height, fill)
+        self.ellipse(x, y, width, height, fill)
 
     def images(self) -> Tensor:
         """The finished pictures with a little sensor noise, uint8 (count, 3, size, size)."""
@@ -134,31 +114,21 @@ class Canvas:
         return (noisy.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
-def fur(canvas: Canvas, coat: Coat) -> Tensor:
-    """The coat as a texture over the whole canvas, slightly lighter or darker from animal to
-    animal.
-    """
-    count = len(canvas.pixels)
-    amount = marks(count, canvas.size, coat, canvas.generator)
-    base, mark = (torch.tensor(colour).view(1, 3, 1, 1) for colour in (coat.base, coat.mark))
-    return (base * (1 - amount) + mark * amount) * (1 + 0.12 * canvas.random(count, 1, 1, 1))
-
-
 def draw_cats(species: str, count: int, size: int, generator: torch.Generator) -> Tensor:
     """Portraits of one species, uint8 (count, 3, size, size)."""
     coat = COATS[species]
     canvas = Canvas(count, size, (0.45, 0.52, 0.36), generator)
-    texture = fur(canvas, coat)
+    texture = canvas.fur(coat)
     if coat.mane:
-        canvas.ellipse((0, 0.1), (0.95, 0.98), coat.mane)
-    canvas.ellipse((0, 0.95), (0.75, 0.55), texture)
-    canvas.pair((0.5, -0.55), (0.22, 0.26), coat.ear_tip or texture)
-    canvas.pair((0.5, -0.5), (0.11, 0.14), (0.25, 0.18, 0.15))
-    canvas.ellipse((0, 0), (0.68, 0.7), texture)
-    canvas.pair((0.26, -0.12), (0.12, 0.09), (0.85, 0.72, 0.25))
-    canvas.pair((0.26, -0.12), (0.055, 0.085), (0.03, 0.03, 0.03))
-    canvas.pair((0.13, 0.38), (0.19, 0.16), (0.93, 0.90, 0.85))
-    canvas.ellipse((0, 0.24), (0.11, 0.07), (0.35, 0.16, 0.15))
+        canvas.ellipse(0, 0.1, 0.95, 0.98, coat.mane)
+    canvas.ellipse(0, 0.95, 0.75, 0.55, texture)
+    canvas.pair(0.5, -0.55, 0.22, 0.26, coat.ear_tip or texture)
+    canvas.pair(0.5, -0.5, 0.11, 0.14, (0.25, 0.18, 0.15))
+    canvas.ellipse(0, 0, 0.68, 0.7, texture)
+    canvas.pair(0.26, -0.12, 0.12, 0.09, (0.85, 0.72, 0.25))
+    canvas.pair(0.26, -0.12, 0.055, 0.085, (0.03, 0.03, 0.03))
+    canvas.pair(0.13, 0.38, 0.19, 0.16, (0.93, 0.90, 0.85))
+    canvas.ellipse(0, 0.24, 0.11, 0.07, (0.35, 0.16, 0.15))
     return canvas.images()
 
 
@@ -169,58 +139,46 @@ def draw_bird(variant: int, size: int, generator: torch.Generator) -> Tensor:
         ((0.80, 0.20, 0.15), (0.15, 0.35, 0.75), (0.95, 0.75, 0.20)),
     ][variant % 2]
     canvas = Canvas(1, size, (0.60, 0.72, 0.80), generator)
-    canvas.ellipse((-0.75, 0.32), (0.35, 0.09), wing)
-    canvas.ellipse((0.72, -0.38), (0.3, 0.035), (0.15, 0.13, 0.12))
-    canvas.ellipse((0, 0.1), (0.55, 0.32), body)
-    canvas.ellipse((0.42, -0.3), (0.24, 0.22), body)
-    canvas.ellipse((0.42, -0.08), (0.15, 0.12), throat)
-    canvas.ellipse(
-        (-0.15, 0.05), (0.42, 0.17), fur(canvas, Coat(wing, body, "stripes", 0.012, 0.0))
-    )
-    canvas.ellipse((0.5, -0.35), (0.045, 0.045), (0.03, 0.03, 0.03))
+    canvas.ellipse(-0.75, 0.32, 0.35, 0.09, wing)
+    canvas.ellipse(0.72, -0.38, 0.3, 0.035, (0.15, 0.13, 0.12))
+    canvas.ellipse(0, 0.1, 0.55, 0.32, body)
+    canvas.ellipse(0.42, -0.3, 0.24, 0.22, body)
+    canvas.ellipse(0.42, -0.08, 0.15, 0.12, throat)
+    canvas.ellipse(-0.15, 0.05, 0.42, 0.17, canvas.fur(Coat(wing, body, "stripes", 0.012, 0.0)))
+    canvas.ellipse(0.5, -0.35, 0.045, 0.045, (0.03, 0.03, 0.03))
     return canvas.images()
 
 
 def draw_dog(variant: int, size: int, generator: torch.Generator) -> Tensor:
-    """A dog's face with hanging ears, uint8 (1, 3, size, size); even variants are fawn, odd ones
-    spotted.
-    """
+    """A dog's face, uint8 (1, 3, size, size); even variants are fawn, odd ones spotted."""
     coat = [
         Coat((0.82, 0.68, 0.50), (0.76, 0.62, 0.45)),
         Coat((0.92, 0.9, 0.88), (0.2, 0.18, 0.17), "spots", 0.03, -0.7),
     ][variant % 2]
     canvas = Canvas(1, size, (0.55, 0.60, 0.45), generator)
-    canvas.ellipse((0, 1.0), (0.7, 0.5), fur(canvas, coat))
-    canvas.ellipse((0, 0), (0.6, 0.66), fur(canvas, coat))
-    canvas.pair((0.6, -0.05), (0.17, 0.42), (0.25, 0.19, 0.16))
-    canvas.ellipse((0, 0.32), (0.34, 0.3), (0.22, 0.18, 0.17))
-    canvas.pair((0.25, -0.12), (0.1, 0.1), (0.05, 0.04, 0.04))
-    canvas.pair((0.28, -0.15), (0.025, 0.025), (0.95, 0.95, 0.95))
-    canvas.ellipse((0, 0.2), (0.13, 0.09), (0.04, 0.04, 0.04))
+    canvas.ellipse(0, 1.0, 0.7, 0.5, canvas.fur(coat))
+    canvas.ellipse(0, 0, 0.6, 0.66, canvas.fur(coat))
+    canvas.pair(0.6, -0.05, 0.17, 0.42, (0.25, 0.19, 0.16))
+    canvas.ellipse(0, 0.32, 0.34, 0.3, (0.22, 0.18, 0.17))
+    canvas.pair(0.25, -0.12, 0.1, 0.1, (0.05, 0.04, 0.04))
+    canvas.pair(0.28, -0.15, 0.025, 0.025, (0.95, 0.95, 0.95))
+    canvas.ellipse(0, 0.2, 0.13, 0.09, (0.04, 0.04, 0.04))
     return canvas.images()
 
 
-def write_images(images: Tensor, name: Callable[[int], Path]) -> None:
-    """Write uint8 pictures (N, 3, H, W) as PNG files; ``name`` turns a number into a path."""
-    for number, image in enumerate(images):
-        path = name(number)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image.permute(1, 2, 0).numpy()).save(path)
+def save(image: Tensor, path: Path) -> None:
+    """Write one uint8 picture (3, H, W)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image.permute(1, 2, 0).numpy()).save(path)
 
 
 def write_sample(folder: Path, seed: int = 2024) -> None:
-    """Draw ``big_cats/{train,valid,test}/<CLASS>/*.png``, ``birds/*.png`` and ``dogs/*.png`` below
-    ``folder``.
-    """
+    """Draw ``big_cats/{train,valid,test}/<CLASS>``, ``birds`` and ``dogs`` below ``folder``."""
     generator = torch.Generator().manual_seed(seed)
     for split, count in NUM_SAMPLES.items():
         for species in COATS:
-            place = folder / "big_cats" / split / species
-            write_images(
-                draw_cats(species, count, 96, generator),
-                lambda n, place=place: place / f"{n:03d}.png",
-            )
+            for number, image in enumerate(draw_cats(species, count, 96, generator)):
+                save(image, folder / "big_cats" / split / species / f"{number:03d}.png")
     for variant in range(2):
-        bird, dog = draw_bird(variant, 320, generator), draw_dog(variant, 320, generator)
-        write_images(bird, lambda _, variant=variant: folder / "birds" / f"bird_{variant}.png")
-        write_images(dog, lambda _, variant=variant: folder / "dogs" / f"dog_{variant}.png")
+        save(draw_bird(variant, 320, generator)[0], folder / "birds" / f"bird_{variant}.png")
+        save(draw_dog(variant, 320, generator)[0], folder / "dogs" / f"dog_{variant}.png")

@@ -1,6 +1,5 @@
 """A first look at the big cats, before any training (Question 4.I.1)."""
 
-from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -14,50 +13,49 @@ from hwlib.data import BigCats, ImageSet
 
 def class_counts(cats: BigCats) -> pd.DataFrame:
     """Number of images of each class (rows) in each split (columns), with the sums."""
+    names = cats.train.class_names
     counts = {
-        split: pd.Series(
-            torch.bincount(part.labels, minlength=len(part.class_names)), index=part.class_names
-        )
+        split: part.labels.bincount(minlength=len(names)).numpy()
         for split, part in cats._asdict().items()
     }
-    table = pd.DataFrame(counts)
+    table = pd.DataFrame(counts, index=names)
     table.loc["sum"] = table.sum()
     return table
 
 
-def file_format(path: Path) -> tuple[str, str, str]:
+def file_format(path: Path) -> dict[str, str]:
     """Width × height, colour mode and file type, from the file's header."""
     with Image.open(path) as image:
-        return f"{image.width} × {image.height}", image.mode, image.format or "?"
+        size = f"{image.width} × {image.height}"
+        return {"size": size, "mode": image.mode, "type": image.format or "?"}
 
 
 def file_formats(cats: BigCats) -> pd.DataFrame:
     """How many files there are of each size, colour mode and type, per split."""
     counts = {
-        split: Counter(map(file_format, part.paths)) for split, part in cats._asdict().items()
+        split: pd.DataFrame(map(file_format, part.paths)).value_counts()
+        for split, part in cats._asdict().items()
     }
     table = pd.DataFrame(counts).fillna(0).astype(int)
-    table.index = table.index.set_names(["size", "mode", "type"])
     return table.sort_values("train", ascending=False).reset_index().set_index("size")
 
 
+def mean_colours(part: ImageSet) -> Tensor:
+    """Mean red, green and blue of each picture, (N, 3) in [0, 255]."""
+    return part.images.float().mean(dim=(2, 3))
+
+
 def colour_statistics(part: ImageSet) -> pd.DataFrame:
-    """Mean red, green and blue of each class and the standard deviation of its images' brightness,
-    in [0, 1].
-    """
-    mean = part.images.float().mean(dim=(2, 3)) / 255
-    rows = {}
-    for label, name in enumerate(part.class_names):
-        of_class = mean[part.labels == label]
-        rows[name] = [*of_class.mean(0).tolist(), of_class.mean(1).std().item()]
-    columns = ["red", "green", "blue", "brightness, deviation"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).round(3)
+    """Mean red, green and blue by class, and its images' deviation in brightness, in [0, 1]."""
+    values = mean_colours(part).double().numpy() / 255
+    colours = pd.DataFrame(values, columns=["red", "green", "blue"])
+    groups = colours.groupby([part.class_names[label] for label in part.labels], sort=False)
+    brightness = groups.apply(lambda of_class: of_class.mean(axis=1).std())
+    return groups.mean().assign(**{"brightness, deviation": brightness}).round(3)
 
 
 def thumbnails(images: Tensor, size: int = 16) -> Tensor:
-    """Grey thumbnails with mean 0 and length 1, (N, size * size): their product is the correlation
-    of two pictures.
-    """
+    """Grey, mean 0, length 1, (N, size * size): a product is two pictures' correlation."""
     grey = images.float().mean(dim=1, keepdim=True)
     small = F.interpolate(grey, (size, size), mode="area").flatten(1)
     return F.normalize(small - small.mean(dim=1, keepdim=True), dim=1)
@@ -67,7 +65,7 @@ def near_duplicates(
     first: ImageSet, second: ImageSet, threshold: float = 0.95
 ) -> list[tuple[int, int, float]]:
     """Pairs (index in first, index in second, correlation) of pictures that correlate beyond
-    ``threshold``, or mirrored.
+    ``threshold``, or mirrored; the closest first.
 
     Two unrelated photographs rarely correlate beyond 0.9 as 16 × 16 grey thumbnails; a rescaled or
     recompressed copy stays above 0.99.
@@ -81,34 +79,23 @@ def near_duplicates(
 
 
 def duplicates_table(cats: BigCats, threshold: float = 0.95) -> pd.DataFrame:
-    """Near-duplicates between the splits and inside the training set: how many pairs, and the
-    highest correlation.
-    """
+    """Near-duplicates between splits and within training: pairs, and highest correlation."""
     rows = {}
-    for first, second in (
-        ("train", "valid"),
-        ("train", "test"),
-        ("valid", "test"),
-        ("train", "train"),
-    ):
-        pairs = near_duplicates(getattr(cats, first), getattr(cats, second), threshold)
-        if first == second:
+    for names in ("train", "valid"), ("train", "test"), ("valid", "test"), ("train", "train"):
+        first, second = (getattr(cats, name) for name in names)
+        pairs = near_duplicates(first, second, threshold)
+        if first is second:
             pairs = [pair for pair in pairs if pair[0] < pair[1]]
-        rows[f"{first} – {second}"] = {
-            "pairs": len(pairs),
-            "highest correlation": f"{pairs[0][2]:.3f}" if pairs else "–",
-        }
+        highest = f"{pairs[0][2]:.3f}" if pairs else "–"
+        rows[" – ".join(names)] = {"pairs": len(pairs), "highest correlation": highest}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def colour_baseline(train: ImageSet, valid: ImageSet) -> str:
-    """How far the mean colour alone gets: each validation picture goes to the class with the
-    nearest mean colour.
-    """
-    train_colours, valid_colours = (part.images.float().mean(dim=(2, 3)) for part in (train, valid))
-    centres = torch.stack(
-        [train_colours[train.labels == k].mean(0) for k in range(len(train.class_names))]
-    )
-    accuracy = (torch.cdist(valid_colours, centres).argmin(1) == valid.labels).float().mean().item()
+    """How far the mean colour gets: to each validation picture the class of the nearest one."""
+    colours, labels = mean_colours(train), range(len(train.class_names))
+    centres = torch.stack([colours[train.labels == label].mean(0) for label in labels])
+    nearest = torch.cdist(mean_colours(valid), centres).argmin(1)
+    accuracy = (nearest == valid.labels).float().mean()
     chance = 1 / len(centres)
     return f"mean colour alone: {accuracy:.0%} of the validation images; chance: {chance:.0%}"

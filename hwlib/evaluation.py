@@ -1,7 +1,6 @@
-"""What a trained classifier is worth: intervals, confusion, mistakes, parameters by stage (Question
-4.I).
-"""
+"""What a trained classifier is worth, and where its parameters are (Question 4.I)."""
 
+from copy import deepcopy
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -15,7 +14,7 @@ from hwlib.data import ImageSet
 from hwlib.training import TrainingResult, predict
 
 
-def wilson_interval(correct: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson_interval(correct: float, total: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval for a proportion (E. B. Wilson, JASA 22, 1927): sound for few samples
     and near 0 or 1.
     """
@@ -27,10 +26,13 @@ def wilson_interval(correct: int, total: int, confidence: float = 0.95) -> tuple
     return max(low, 0.0), min(high, 1.0)  # rounding may step over the ends
 
 
+def percent_range(interval: tuple[float, float]) -> str:
+    """An interval of fractions for people."""
+    return f"{interval[0]:.1%} – {interval[1]:.1%}"
+
+
 class Score(NamedTuple):
-    """A network's answers on one labelled set: probabilities (N, K), its 95% interval, and its
-    count of right answers.
-    """
+    """Answers on one set: probabilities (N, K), labels (N,), right ones, their 95% interval."""
 
     probabilities: Tensor
     labels: Tensor
@@ -46,12 +48,10 @@ class Score(NamedTuple):
 
 def score(network: nn.Module, image_set: ImageSet) -> Score:
     """Classify every picture of the set."""
-    probabilities, labels = (
-        predict(network, image_set.images).softmax(dim=1),
-        image_set.labels.cpu(),
-    )
+    probabilities = predict(network, image_set.images).softmax(dim=1)
+    labels, total = image_set.labels.cpu(), len(image_set.labels)
     correct = int((probabilities.argmax(1) == labels).sum())
-    return Score(probabilities, labels, correct, len(labels), wilson_interval(correct, len(labels)))
+    return Score(probabilities, labels, correct, total, wilson_interval(correct, total))
 
 
 def confusion_matrix(result: Score) -> Tensor:
@@ -70,18 +70,11 @@ def mistakes(result: Score) -> list[int]:
 
 @torch.no_grad()
 def class_activation_maps(network: BigCatsNet, images: Tensor, classes: Tensor) -> Tensor:
-    """Where each picture speaks for a class: the head's weights for that class, applied at every
-    place of the last feature map instead of to its average (Zhou et al., "Learning deep features
-    for discriminative localization", 2016).
+    """Where each picture, uint8 (N, 3, S, S), speaks for its class of ``classes`` (N,): the head's
+    weights applied at every place of the last feature map instead of to its average (Zhou et al.,
+    "Learning deep features for discriminative localization", 2016).
 
-    Args:
-        network: on the CPU.
-        images: uint8 (N, 3, S, S).
-        classes: the class asked about for each picture, (N,).
-
-    Returns:
-        (N, S, S) in logits, enlarged bilinearly; the mean over a map is the class's logit less its
-        bias.
+    Maps (N, S, S) in logits; the mean over one is the class's logit less its bias.
     """
     size = (IMAGE_SIZE, IMAGE_SIZE)
     x = F.interpolate(images.float() / 255, size, mode="bilinear", antialias=True)
@@ -91,42 +84,30 @@ def class_activation_maps(network: BigCatsNet, images: Tensor, classes: Tensor) 
 
 
 def parameter_table(network: nn.Module, example: Tensor) -> pd.DataFrame:
-    """Stages of a network in order: output shape for one ``example`` (1, 3, H, W), weights, and
-    their share.
-    """
-    shapes: dict[str, str] = {}
-    hooks = [
-        stage.register_forward_hook(
-            lambda _, __, output, name=name: shapes.__setitem__(
-                name, " × ".join(map(str, output.shape[1:]))
-            )
-        )
-        for name, stage in network.named_children()
-    ]
+    """Stages in order: output shape for one ``example`` (1, 3, H, W), weights, their share."""
+    network = deepcopy(network).eval()  # the hooks are gone with the copy
+    stages, shapes = dict(network.named_children()), {}
+    for stage in stages.values():
+        stage.register_forward_hook(lambda stage, _, y: shapes.update({stage: y.shape[1:]}))
     with torch.no_grad():
-        network.eval()(example)
-    for hook in hooks:
-        hook.remove()
-    counts = {
-        name: sum(p.numel() for p in stage.parameters()) for name, stage in network.named_children()
+        network(example)
+    counts = pd.Series({name: count_parameters(stage) for name, stage in stages.items()})
+    counts["sum"] = counts.sum()
+    table = {
+        "output": [" × ".join(map(str, shapes[stage])) for stage in stages.values()] + [""],
+        "parameters": counts.map("{:,}".format),
+        "share": (counts / counts["sum"]).map("{:.1%}".format),
     }
-    total = sum(counts.values())
-    rows = {
-        name: [shapes[name], f"{count:,}", f"{count / total:.1%}"] for name, count in counts.items()
-    }
-    rows["sum"] = ["", f"{total:,}", "100.0%"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["output", "parameters", "share"])
+    return pd.DataFrame(table)
 
 
 def summary(network: nn.Module, validation: Score, test: Score) -> pd.DataFrame:
-    """The figures that count: parameters, and right answers with intervals on validation and test
-    set.
-    """
+    """The figures that count: parameters, and right answers with intervals on both sets."""
     rows = {
         name: {
             "accuracy": f"{result.accuracy:.1%}",
             "correct": f"{result.correct} of {result.total}",
-            "95% interval": f"{result.interval[0]:.1%} – {result.interval[1]:.1%}",
+            "95% interval": percent_range(result.interval),
             "parameters": f"{count_parameters(network):,}",
         }
         for name, result in (("validation", validation), ("test", test))

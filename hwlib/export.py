@@ -13,8 +13,8 @@ from filelock import FileLock, Timeout
 
 from hwlib import cnn
 from hwlib.bundle import ENDINGS, stem_of, write_bundle
-from hwlib.engines import make_pdf
 from hwlib.parameters import NOTEBOOK, QUESTIONS, Parameters
+from hwlib.pdf import make_pdf
 from hwlib.run import RunError, check_inputs, execute
 from hwlib.verify import verify
 
@@ -126,7 +126,7 @@ def export(
         questions: whose cells are run; the bundle is made only for all of them.
         out: folder for the files.
         say: told what is being done.
-        pdf_engine: one of ``engines.ENGINES``.
+        pdf_engine: one of ``pdf.ENGINES``.
 
     Returns:
         The files' paths.

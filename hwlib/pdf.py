@@ -2,37 +2,51 @@
 
 ``jupyter nbconvert --to typstpdf NOTEBOOK`` works for any notebook. The template in
 ``templates/`` reads the cells as data. After the build the PDF is read back, and an export that
-lost a line of code, a line of output, a heading or a figure fails.
+lost a line of code, a line of output, a heading or a figure fails. ``make_pdf`` also knows
+nbconvert's ways by LaTeX and by a browser.
 """
 
-import base64
-import binascii
 import hashlib
+import io
 import json
+import mimetypes
+import os
+import shutil
 import subprocess
 import tempfile
-from copy import deepcopy
+import unicodedata
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import matplotlib
+import nbformat
 import typst
-from nbconvert.exporters import Exporter
-from nbformat import NotebookNode, from_dict
+from fontTools.ttLib import TTFont, TTLibError
+from nbconvert.exporters import Exporter, get_exporter
+from nbformat import NotebookNode
+from nbformat.validator import normalize
 from pypandoc import get_pandoc_path
+from pypdf import PdfReader, PdfWriter
 from traitlets.config import Config
 
-from hwlib import document, fonts, proof
-from hwlib.document import Block
+from hwlib import document, proof
+from hwlib.document import PICTURE_TYPES, Block
 
 TEMPLATES = Path(__file__).parent / "templates"
-PICTURE_TYPES = {
-    "image/png": "png",
-    "image/jpeg": "jpg",
-    "image/gif": "gif",
-    "image/webp": "webp",
-    "image/svg+xml": "svg",
+FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+BUNDLED = [
+    FONTS / f"{name}.ttf"
+    for name in ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono", "DejaVuSansMono-Bold")
+]  # what the text fonts that Typst brings can print, these can, and much more
+INVISIBLE = {"Cc", "Cf", "Cs", "Mn", "Zs", "Zl", "Zp"}  # categories without glyphs of their own
+NEEDS = {
+    "latex": "xelatex and Inkscape (on Debian: texlive-xetex texlive-latex-extra "
+    "texlive-fonts-recommended texlive-plain-generic inkscape)",
+    "webpdf": "nbconvert[webpdf] and Chromium (playwright install chromium)",
 }
+ENGINES = ("typst", *NEEDS)
 
 
 class PdfError(RuntimeError):
@@ -44,27 +58,27 @@ def notebook_hash(notebook: NotebookNode) -> str:
     return hashlib.sha256(json.dumps(notebook, sort_keys=True).encode()).hexdigest()
 
 
-def drop_empty_tags(notebook: NotebookNode) -> NotebookNode:
-    """A copy without ``tags: null``, which some editors write and nbconvert stumbles over."""
-    notebook = deepcopy(notebook)
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    for metadata in (holder.get("metadata", {}) for holder in [*notebook.cells, *outputs]):
-        if metadata.get("tags", []) is None:
-            del metadata["tags"]
-    return notebook
+def coverage(path: str) -> set[int]:
+    """The code points that a font file has glyphs for; empty where it cannot be read."""
+    try:
+        return set(TTFont(path, fontNumber=0).getBestCmap() or ())  # the number is for collections
+    except (OSError, TTLibError):
+        return set()
+
+
+def unprintable(text: str) -> list[str]:
+    """The characters of ``text`` that no font at hand can print, sorted."""
+    left = {ord(c) for c in set(text) if c > "\x7f" and unicodedata.category(c) not in INVISIBLE}
+    system = [font.path for font in typst.Fonts().fonts() if font.path] if left else []
+    for path in dict.fromkeys([*map(str, BUNDLED), *system]):
+        if left:
+            left -= coverage(path)
+    return [chr(code) for code in sorted(left)]
 
 
 def to_typst(pieces: list[dict[str, str]]) -> tuple[list[dict[str, Any]], str]:
-    """Markdown and HTML as Typst markup, in one call of pandoc.
-
-    Args:
-        pieces: ``{"format", "text"}`` each, the format a name that pandoc knows.
-
-    Returns:
-        ``{"markup", "pictures", "headings"}`` for each piece, and pandoc's warnings.
-
-    Raises:
-        PdfError: pandoc failed.
+    """``{"format", "text"}`` pieces as what ``markdown.lua`` makes of each, by one call of pandoc,
+    and its warnings; PdfError where it fails.
     """
     command = [get_pandoc_path(), "lua", str(TEMPLATES / "markdown.lua")]
     done = subprocess.run(command, input=json.dumps(pieces), capture_output=True, encoding="utf-8")
@@ -73,86 +87,42 @@ def to_typst(pieces: list[dict[str, str]]) -> tuple[list[dict[str, Any]], str]:
     return json.loads(done.stdout), done.stderr.strip()
 
 
-def find_picture(
-    source: str, attachments: dict[str, Any], folder: Path
-) -> tuple[bytes, str] | None:
-    """The bytes and the file ending of a picture that a text shows; None where it is not at hand.
-
-    Args:
-        source: what the text says: ``attachment:NAME``, a ``data:`` address or a relative path.
-        attachments: the cell's.
-        folder: the notebook's.
+def find_picture(source: str, attachments: dict[str, Any], folder: Path) -> tuple[str, bytes]:
+    """Type and bytes of a picture that a text shows as ``attachment:NAME``, by a ``data:`` address
+    or by its path from the notebook's ``folder``; no bytes where it is not at hand.
     """
-    if source.startswith("attachment:"):
-        name = source.removeprefix("attachment:")
-        for mime, content in attachments.get(name, attachments.get(unquote(name), {})).items():
-            return base64.b64decode(content), PICTURE_TYPES.get(mime, "")
-    if source.startswith("data:"):
-        head, _, content = source.partition(";base64,")
-        try:
-            return base64.b64decode(content), PICTURE_TYPES.get(head.removeprefix("data:"), "")
-        except binascii.Error:
-            return None
+    scheme, _, rest = source.partition(":")
+    if scheme == "data":
+        mime, _, content = rest.partition(";base64,")
+        return mime, document.decode(content)
+    if scheme == "attachment":
+        for mime, content in attachments.get(rest, attachments.get(unquote(rest), {})).items():
+            return mime, document.decode(content)
     path = folder / unquote(source)
-    if "://" not in source and path.is_file():
-        return path.read_bytes(), path.suffix.lstrip(".").lower()
-    return None
+    mime = mimetypes.guess_type(path.name, strict=False)[0] or ""
+    return mime, path.read_bytes() if "://" not in source and path.is_file() else b""
 
 
-def save_pictures(blocks: list[Block], folder: Path, target: Path) -> dict[str, str]:
-    """Write the pictures that texts show into ``target``; their file names by what the text says.
-
-    Two cells may attach different pictures under one name, so each name is made unique here.
-    """
-    pictures: dict[str, str] = {}
+def save_pictures(blocks: list[Block], folder: Path, target: Path) -> None:
+    """Write figures and texts' pictures into ``target``, and their files' names into the blocks."""
     for number, block in enumerate(blocks):
+        if block["kind"] == "figure":
+            block["path"] = f"figure-{block['number']}.{PICTURE_TYPES[block['mime']]}"
+            (target / block["path"]).write_bytes(block.pop("content"))
+        files = {}
         for source in block.get("pictures", []):
-            found = find_picture(source, block.get("attachments", {}), folder)
-            if found and found[1] in PICTURE_TYPES.values():
-                unique = f"{number}-{source}" if source.startswith("attachment:") else source
-                name = f"picture-{len(pictures)}.{found[1]}"
-                (target / name).write_bytes(found[0])
-                pictures[unique] = name
-                block["markup"] = block["markup"].replace(
-                    f'#picture("{source}",', f'#picture("{unique}",'
-                )
-    return pictures
-
-
-def save_figures(blocks: list[Block], target: Path) -> None:
-    """Write the outputs' figures into ``target`` and put their file names into the blocks."""
-    for block in (block for block in blocks if block["kind"] == "figure"):
-        block["path"] = f"figure-{block['number']}.{PICTURE_TYPES[block['mime']]}"
-        (target / block["path"]).write_bytes(block.pop("content"))
+            mime, content = find_picture(source, block.get("attachments", {}), folder)
+            if content and mime in PICTURE_TYPES:
+                files[source] = f"picture-{number}-{len(files)}.{PICTURE_TYPES[mime]}"
+                (target / files[source]).write_bytes(content)
+        block["pictures"] = files
 
 
 def compile_document(content: dict[str, Any], folder: Path) -> bytes:
-    """The PDF of a document whose pictures lie in ``folder``.
-
-    Raises:
-        typst.TypstError: a piece of markup is not understood.
-    """
+    """The PDF of a document whose pictures and fonts lie in ``folder``, or a ``TypstError``."""
     (folder / "document.json").write_text(json.dumps(content), encoding="utf-8")
-    source = folder / "notebook.typ"
-    source.write_bytes((TEMPLATES / "notebook.typ").read_bytes())
-    fonts.copy_bundled(folder / "fonts")
-    return typst.compile(str(source), root=str(folder), font_paths=[str(folder / "fonts")])
-
-
-def find_culprits(content: dict[str, Any], folder: Path) -> list[Block]:
-    """The blocks that cannot be compiled even alone, with Typst's reason under ``reason``.
-
-    Raises:
-        typst.TypstError: it is not for the blocks that the document cannot be compiled.
-    """
-    compile_document({**content, "blocks": []}, folder)
-    culprits = []
-    for block in content["blocks"]:
-        try:
-            compile_document({**content, "blocks": [block]}, folder)
-        except typst.TypstError as error:
-            culprits.append(block | {"reason": str(error).split("\n")[0]})
-    return culprits
+    source = shutil.copy(TEMPLATES / "notebook.typ", folder)
+    return typst.compile(source, root=str(folder), font_paths=[str(folder)])
 
 
 class TypstPDFExporter(Exporter):
@@ -162,34 +132,17 @@ class TypstPDFExporter(Exporter):
     file_extension = ".pdf"
     output_mimetype = "application/pdf"
 
-    @property
-    def default_config(self) -> Config:
-        """Honour the usual tags for what is not to be printed."""
-        tags = {
-            "enabled": True,
-            "remove_cell_tags": {"remove-cell", "remove_cell"},
-            "remove_all_outputs_tags": {"remove-output", "remove_output"},
-            "remove_input_tags": {"remove-input", "remove_input"},
-        }
-        config = Config({"TagRemovePreprocessor": tags})
-        config.merge(super().default_config)
-        return config
-
     def from_notebook_node(
         self, nb: NotebookNode, resources: Any = None, **options: Any
     ) -> tuple[bytes, Any]:
-        """The PDF's bytes.
-
-        Raises:
-            PdfError: the PDF cannot be made or lacks something that the notebook holds.
-        """
+        """The PDF's bytes; PdfError where it cannot be made or lacks what the notebook holds."""
         content, resources = self.describe(self.replace_unprintable(nb), resources, **options)
         content["keywords"] = [f"sha256:{notebook_hash(nb)}"]
         folder = Path(resources.get("metadata", {}).get("path") or ".")
         with tempfile.TemporaryDirectory(prefix="typstpdf-") as temporary:
-            pdf = self.build(content, folder, Path(temporary))
-        missing = proof.find_missing(pdf, content["blocks"])
-        if missing:
+            save_pictures(content["blocks"], folder, Path(temporary))
+            pdf = self.build(content, Path(temporary))
+        if missing := proof.find_missing(pdf, content["blocks"]):
             raise PdfError(f"The PDF is not complete: {missing}")
         return pdf, resources
 
@@ -197,66 +150,88 @@ class TypstPDFExporter(Exporter):
         self, nb: NotebookNode, resources: Any = None, **options: Any
     ) -> tuple[dict[str, Any], Any]:
         """What the PDF is made from, and what it is held against, as data."""
-        nb, resources = super().from_notebook_node(drop_empty_tags(nb), resources, **options)
+        # Some editors write ``tags: null``, which is invalid.
+        _, nb = normalize(nb, strip_invalid_metadata=True)
+        nb, resources = super().from_notebook_node(nb, resources, **options)
         content = document.describe(nb, resources.get("metadata", {}).get("name", "Notebook"))
-        self.convert_texts(content["blocks"])
-        return content, resources
-
-    def replace_unprintable(self, nb: NotebookNode) -> NotebookNode:
-        """Write characters that no font here has as their code points, and say so."""
-        text = json.dumps(nb, ensure_ascii=False)
-        missing = fonts.missing(text)
-        if not missing:
-            return nb
-        self.log.warning(
-            "No font here has the characters %s; they are printed as U+... Install a font that has "
-            "them (on Debian fonts-noto-color-emoji, fonts-noto-cjk or fonts-noto-core).",
-            " ".join(missing),
-        )
-        return from_dict(json.loads(text.translate(fonts.replacements(missing))))
-
-    def convert_texts(self, blocks: list[Block]) -> None:
-        """Give every block that holds Markdown or HTML its Typst markup."""
-        texts = [block for block in blocks if "format" in block]
+        texts = [block for block in content["blocks"] if "format" in block]
         converted, warnings = to_typst([{key: b[key] for key in ("format", "text")} for b in texts])
         if warnings:
             self.log.warning("%s", warnings)
         for block, result in zip(texts, converted, strict=True):
             block.update(result)
             if block["kind"] == "output" and not result["markup"].strip():
-                block |= document.notice_block("An output for browsers alone is in the notebook.")
+                notice = "An output for browsers alone is in the notebook."
+                block |= document.text_block(notice, "comment")
+        return content, resources
 
-    def build(self, content: dict[str, Any], folder: Path, temporary: Path) -> bytes:
-        """Compile; a text that Typst does not understand is shown as it was written instead."""
-        save_figures(content["blocks"], temporary)
-        content["pictures"] = save_pictures(content["blocks"], folder, temporary)
+    def replace_unprintable(self, nb: NotebookNode) -> NotebookNode:
+        """Write characters that no font here has as their code points, and say so."""
+        text = json.dumps(nb, ensure_ascii=False)
+        missing = unprintable(text)
+        if missing:
+            self.log.warning(
+                "No font here has the characters %s; they are printed as U+... Install a font that "
+                "has them (on Debian fonts-noto-color-emoji, fonts-noto-cjk or fonts-noto-core).",
+                " ".join(missing),
+            )
+        points = {ord(c): f"U+{ord(c):04X}" for c in missing}
+        return nbformat.from_dict(json.loads(text.translate(points)))
+
+    def build(self, content: dict[str, Any], folder: Path) -> bytes:
+        """Compile; what Typst does not understand is shown as written. PdfError if it cannot be."""
+        for font in BUNDLED:
+            shutil.copy(font, folder)
+        with suppress(typst.TypstError):
+            return compile_document(content, folder)
         try:
-            return compile_document(content, temporary)
-        except typst.TypstError as error:
-            self.show_as_written(content, temporary, error)
-        try:
-            return compile_document(content, temporary)
+            compile_document(content | {"blocks": []}, folder)
+            content["blocks"] = [self.settable(b, content, folder) for b in content["blocks"]]
+            return compile_document(content, folder)
         except typst.TypstError as error:
             raise PdfError(f"Typst could not set the notebook: {error}") from error
 
-    def show_as_written(
-        self, content: dict[str, Any], temporary: Path, error: typst.TypstError
-    ) -> None:
-        """Put plain text in place of what cannot be compiled.
-
-        Raises:
-            PdfError: that cannot be done; the message names the cell where it is a cell's fault.
-        """
+    def settable(self, block: Block, content: dict[str, Any], folder: Path) -> Block:
+        """The block, or its text as written where Typst cannot set it; PdfError without one."""
         try:
-            culprits = find_culprits(content, temporary)
-        except typst.TypstError:
-            culprits = []
-        for culprit in culprits:
-            cell, reason = culprit["cell"], culprit["reason"]
-            if "text" not in culprit:
+            compile_document(content | {"blocks": [block]}, folder)
+            return block
+        except typst.TypstError as error:
+            cell, reason = block["cell"], str(error).split("\n")[0]
+            if "text" not in block:
                 raise PdfError(f"Typst could not set an output of cell {cell}: {reason}") from error
             self.log.warning("Cell %s is shown as plain text: %s", cell, reason)
-        broken = [culprit["markup"] for culprit in culprits]
-        content["blocks"] = [
-            document.as_plain_text(b) if b.get("markup") in broken else b for b in content["blocks"]
-        ]
+            return {"cell": cell} | document.text_block(block["text"])
+
+
+def stamp(pdf: bytes, content_hash: str) -> bytes:
+    """The same PDF with its notebook's hash among the keywords, as our own engine writes it."""
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdf)))
+    writer.add_metadata({"/Keywords": f"sha256:{content_hash}"})
+    buffer = io.BytesIO()
+    writer.write(buffer)
+    return buffer.getvalue()
+
+
+def make_pdf(notebook: Path, engine: str = "typst") -> bytes:
+    """A notebook's PDF by one of ``ENGINES``, of which ``typst`` alone proves it complete; PdfError
+    where the engine fails or lacks what it needs on this machine.
+    """
+    if engine == "typst":
+        return TypstPDFExporter().from_filename(str(notebook))[0]
+    name = {"latex": "pdf"}.get(engine, engine)  # as nbconvert knows it
+    pandoc = str(Path(get_pandoc_path()).parent)
+    if pandoc not in os.environ["PATH"].split(os.pathsep):
+        os.environ["PATH"] += os.pathsep + pandoc
+    config = Config()
+    if hasattr(os, "geteuid"):  # Chromium has no sandbox for root
+        config.WebPDFExporter.disable_sandbox = os.geteuid() == 0
+    try:
+        pdf, _ = get_exporter(name)(config=config).from_filename(str(notebook))
+    except (OSError, RuntimeError, ImportError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise PdfError(
+            f"The PDF engine {engine} failed: {reason}\nIt needs {NEEDS[engine]}; "
+            "--pdf-engine typst needs nothing."
+        ) from error
+    return stamp(pdf, notebook_hash(nbformat.read(notebook, as_version=4)))

@@ -1,13 +1,14 @@
-"""The proof that a PDF is complete: read back with a library that had no part in making it."""
+"""The proof that a PDF is complete: read back with libraries that had no part in making it."""
 
-import ctypes
+import io
 import re
 import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
 import pypdfium2
-import pypdfium2.raw as pdfium
+from pypdf import PdfReader
+from pypdf.generic import DictionaryObject, PdfObject
 
 MARK = "↪"  # where the template goes on with a line
 UNSEEN = dict.fromkeys(map(ord, f"\u00ad\u200b\u200c\u200d\u200e\u200f\ufe0e\ufe0f\ufeff{MARK}"))
@@ -35,19 +36,15 @@ def letters(text: str) -> str:
 def read_text(pdf: pypdfium2.PdfDocument) -> str:
     """All text that stands on the pages, without headers and footers, in the order of setting."""
     top, foot = MARGINS
-    texts = []
-    for page in pdf:
-        width, height = page.get_size()
-        texts.append(page.get_textpage().get_text_bounded(0, foot, width, height - top))
-    return "\n".join(texts)
+    boxes = ((page, *page.get_size()) for page in pdf)
+    return "\n".join(
+        page.get_textpage().get_text_bounded(0, foot, width, height - top)
+        for page, width, height in boxes
+    )
 
 
 def read_metadata(pdf: bytes) -> dict[str, str]:
-    """The PDF's ``Keywords``, among them the hash of its notebook, ``Creator`` and the like.
-
-    Raises:
-        pypdfium2.PdfiumError: these bytes are no PDF.
-    """
+    """The PDF's ``Keywords``, ``Creator`` and the like; PdfiumError where it is none."""
     return pypdfium2.PdfDocument(pdf).get_metadata_dict()
 
 
@@ -58,104 +55,76 @@ class Reader:
         self.text = text
         self.position = 0
 
-    def find(self, wanted: str) -> bool:
-        """Whether ``wanted`` comes next or later."""
+    def find(self, wanted: str, stay: bool = False) -> bool:
+        """Whether ``wanted`` comes next or later; with ``stay``, the place is not moved there."""
         found = self.text.find(wanted, self.position)
-        self.position = found + len(wanted) if found >= 0 else self.position
+        if found >= 0 and not stay:
+            self.position = found + len(wanted)
         return found >= 0
 
 
 def holds_both_ways(text: str, piece: str) -> bool:
-    """Whether a squeezed text holds the words of a piece with Hebrew or Arabic, which comes back in
-    the order in which it is seen.
-    """
+    """Whether a squeezed text holds a piece's words, as written or in the order they are seen."""
     words = re.findall(r"\w+", piece)
     return all(squeeze(word) in text or squeeze(word[::-1]) in text for word in words)
+
+
+def alternative_texts(tag: PdfObject | None) -> Iterator[str]:
+    """What a PDF's tags, from this one down, say of its figures."""
+    tag = tag and tag.get_object()
+    if isinstance(tag, DictionaryObject):
+        if "/Alt" in tag:
+            yield str(tag["/Alt"])
+        yield from alternative_texts(tag.get("/K"))
+    elif isinstance(tag, list):
+        for child in tag:
+            yield from alternative_texts(child)
 
 
 def pieces(block: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """What a block prints: the kind of piece and its text."""
     for line in block.get("lines", []):
         yield "line", "".join(body for _, body in line["tokens"])
-    for kind, cells in (("spanning cell", "spans"), ("table cell", "cells")):
-        yield from ((kind, cell) for cell in block.get(cells, []))
-    for words in [*block.get("words", []), block.get("caption", "")]:
-        yield "text", words
-
-
-def find_missing_text(text: str, blocks: list[dict[str, Any]]) -> str:
-    """The first line, table cell or run of words that is not in ``text``, in its order; "" for
-    none.
-    """
-    strict, loose = Reader(squeeze(text)), Reader(letters(text))
-    for block in blocks:
-        for kind, piece in pieces(block):
-            if RIGHT_TO_LEFT.search(piece):
-                found = holds_both_ways(strict.text, piece)
-            elif kind == "text":
-                found = loose.find(letters(piece))
-            elif kind == "spanning cell":
-                found = strict.text.find(squeeze(piece), strict.position) >= 0
-            else:
-                found = strict.find(squeeze(piece))
-            if not found:
-                return f"cell {block['cell']} holds the {kind} {piece[:100]!r}, the PDF does not."
-    return ""
-
-
-def find_missing_heading(pdf: pypdfium2.PdfDocument, blocks: list[dict[str, Any]]) -> str:
-    """The first heading that is not among the PDF's bookmarks, in its order; "" for none."""
-    bookmarks = iter([squeeze(item.get_title()) for item in pdf.get_toc()])
-    for block in blocks:
-        for heading in block.get("headings", []):
-            if squeeze(heading) and squeeze(heading) not in bookmarks:
-                return f"cell {block['cell']} holds the heading {heading!r}, the PDF does not."
-    return ""
-
-
-def alternative_texts(page: pypdfium2.PdfPage) -> list[str]:
-    """What a page's tags say of its figures, in order."""
-    tree = pdfium.FPDF_StructTree_GetForPage(page)
-    elements = [
-        pdfium.FPDF_StructTree_GetChildAtIndex(tree, n)
-        for n in range(pdfium.FPDF_StructTree_CountChildren(tree))
-    ]
-    texts = []
-    while elements:
-        element = elements.pop(0)
-        size = pdfium.FPDF_StructElement_GetAltText(element, None, 0)
-        if size:
-            buffer = ctypes.create_string_buffer(size)
-            pdfium.FPDF_StructElement_GetAltText(element, buffer, size)
-            texts.append(buffer.raw[:size].decode("utf-16-le").rstrip("\0"))
-        elements[:0] = [
-            child
-            for n in range(pdfium.FPDF_StructElement_CountChildren(element))
-            if (child := pdfium.FPDF_StructElement_GetChildAtIndex(element, n))
-        ]
-    pdfium.FPDF_StructTree_Close(tree)
-    return texts
-
-
-def find_missing_figure(pdf: pypdfium2.PdfDocument, blocks: list[dict[str, Any]]) -> str:
-    """The first figure that the PDF's tags do not hold; "" for none."""
-    found = {text for page in pdf for text in alternative_texts(page)}
-    for block in blocks:
-        if block["kind"] == "figure" and block["alt"] not in found:
-            return f"figure {block['number']} of cell {block['cell']} is not in the PDF."
-    return ""
+    listed = {
+        "spans": "spanning cell",
+        "cells": "table cell",
+        "words": "text",
+        "headings": "heading",
+    }
+    for key, kind in listed.items():
+        yield from ((kind, text) for text in block.get(key, []))
+    if block["kind"] == "figure":
+        yield from (("text", block["caption"]), ("figure", block["alt"]))
 
 
 def find_missing(pdf: bytes, blocks: list[dict[str, Any]]) -> str:
-    """What the notebook holds and its PDF does not; "" where nothing is missing.
+    """What the PDF lacks of the blocks from ``TypstPDFExporter.describe``; "" for nothing.
 
-    Args:
-        pdf: the PDF's bytes.
-        blocks: of the document it was made from, from ``TypstPDFExporter.describe``.
+    Text must stand on the pages and headings among the bookmarks, in the notebook's order; figures
+    are known by the PDF's tags.
     """
     opened = pypdfium2.PdfDocument(pdf)
-    return (
-        find_missing_text(read_text(opened), blocks)
-        or find_missing_heading(opened, blocks)
-        or find_missing_figure(opened, blocks)
-    )
+    text = read_text(opened)
+    strict, loose = Reader(squeeze(text)), Reader(letters(text))
+    bookmarks = iter([squeeze(item.get_title()) for item in opened.get_toc()])
+    root = PdfReader(io.BytesIO(pdf)).trailer["/Root"]
+    figures = set(alternative_texts(root.get("/StructTreeRoot")))
+    holds = {
+        "line": lambda piece: strict.find(squeeze(piece)),
+        "table cell": lambda piece: strict.find(squeeze(piece)),
+        # Typst sets cells of several rows after the others.
+        "spanning cell": lambda piece: strict.find(squeeze(piece), stay=True),
+        "text": lambda piece: loose.find(letters(piece)),  # hyphens come and go
+        "heading": lambda piece: not squeeze(piece) or squeeze(piece) in bookmarks,
+        "figure": lambda piece: piece in figures,
+    }
+    for block in blocks:
+        for kind, piece in pieces(block):
+            is_set = kind not in ("heading", "figure")  # on the pages, so perhaps from the right
+            if is_set and RIGHT_TO_LEFT.search(piece):
+                found = holds_both_ways(strict.text, piece)
+            else:
+                found = holds[kind](piece)
+            if not found:
+                return f"cell {block['cell']} holds the {kind} {piece[:100]!r}, the PDF does not."
+    return ""

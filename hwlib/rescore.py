@@ -20,55 +20,41 @@ import torch
 from torch import Tensor, nn
 
 from hwlib import cnn, data, evaluation, mlp
+from hwlib.bundle import BundleError
 
 SHAPES = {"W1": (784, 128), "b1": (128,), "W2": (128, 10), "b2": (10,)}
-
-
 FORBIDDEN = ("open", "socket.", "subprocess.", "os.", "shutil.", "urllib.", "ctypes.dlopen")
 LIBRARIES = (sys.prefix, sys.base_prefix, site.getusersitepackages(), str(Path(__file__).parent))
 watched: list[str] | None = None  # what was refused; None while only our own code runs
 
 
-class RescoreError(RuntimeError):
-    """A pickle or the class file cannot be used; the message is a sentence."""
-
-
 def load_tensors(path: Path) -> dict[str, Tensor]:
-    """A pickle that holds tensors by name and nothing else.
-
-    Raises:
-        RescoreError: it is damaged, holds other things, or a tensor is not finite.
-    """
+    """A pickle of tensors by name, or BundleError where it is damaged or holds other things."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise RescoreError(f"{path.name} holds more than tensors and was not loaded.") from error
+        raise BundleError(f"{path.name} holds more than tensors and was not loaded.") from error
     except Exception as error:  # a damaged file fails in many ways
-        raise RescoreError(f"{path.name} is damaged and cannot be read.") from error
+        raise BundleError(f"{path.name} is damaged and cannot be read.") from error
     if not isinstance(content, dict) or not all(torch.is_tensor(v) for v in content.values()):
-        raise RescoreError(f"{path.name} is not a dictionary of tensors.")
+        raise BundleError(f"{path.name} is not a dictionary of tensors.")
     return content
 
 
 def check_tensors(name: str, found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
-    """Names, shapes and types are those of ``wanted``, and all values are finite.
-
-    Raises:
-        RescoreError: they are not.
-    """
+    """Raise BundleError unless all are finite, with the names, shapes and types of ``wanted``."""
     if set(found) != set(wanted):
-        raise RescoreError(f"{name} holds other tensors than {', '.join(wanted)}.")
+        raise BundleError(f"{name} holds other tensors than {', '.join(wanted)}.")
     for key, model in wanted.items():
         value = found[key]
         if value.shape != model.shape:
-            shapes = f"shape {tuple(value.shape)}, expected is {tuple(model.shape)}"
-            raise RescoreError(f"{name}: {key} has the {shapes}.")
+            shapes = f"{tuple(value.shape)}, expected is {tuple(model.shape)}"
+            raise BundleError(f"{name}: {key} has the shape {shapes}.")
         if value.dtype != model.dtype or value.layout != model.layout or value.is_meta:
-            raise RescoreError(
-                f"{name}: {key} is of type {value.dtype}, expected is {model.dtype}."
-            )
+            types = f"{value.dtype}, expected is {model.dtype}"
+            raise BundleError(f"{name}: {key} is of type {types}.")
         if not value.isfinite().all():
-            raise RescoreError(f"{name}: {key} holds values that are not finite.")
+            raise BundleError(f"{name}: {key} holds values that are not finite.")
 
 
 def refuse(event: str, arguments: tuple) -> None:
@@ -89,11 +75,7 @@ def refuse(event: str, arguments: tuple) -> None:
 
 @contextmanager
 def watching() -> Iterator[None]:
-    """Refuse what a network has no need of while the class file's code runs.
-
-    Raises:
-        RescoreError: it tried.
-    """
+    """While the class file's code runs, refuse what no network needs; BundleError if it tried."""
     global watched
     watched = refused = []
     try:
@@ -101,7 +83,7 @@ def watching() -> Iterator[None]:
     finally:
         watched = None
         if refused:
-            raise RescoreError(f"The class file reaches outside ({refused[0]}) and was stopped.")
+            raise BundleError(f"The class file reaches outside ({refused[0]}) and was stopped.")
 
 
 def score_q3(path: Path, data_dir: str, source: str) -> dict[str, Any]:
@@ -117,31 +99,23 @@ def score_q3(path: Path, data_dir: str, source: str) -> dict[str, Any]:
 
 
 def import_class_file(path: Path) -> ModuleType:
-    """The bundle's class file as a module.
-
-    Raises:
-        RescoreError: it raises when it is imported, or reaches outside.
-    """
+    """The class file as a module; BundleError if that raises, or reaches outside."""
     module = ModuleType("class_file")
     sys.modules["class_file"] = module
-    source = path.read_bytes()
     try:
+        code = compile(path.read_bytes(), path.name, "exec")
         with watching():
-            exec(compile(source, path.name, "exec"), vars(module))
-    except RescoreError:
+            exec(code, vars(module))
+    except BundleError:
         raise
     except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}"
-        raise RescoreError(f"{path.name} cannot be imported ({reason}).") from error
+        raise BundleError(f"{path.name} cannot be imported ({reason}).") from error
     return module
 
 
 def build_network(module: ModuleType, weights: dict[str, Tensor], name: str) -> nn.Module:
-    """The network of the class file that the weights of the pickle ``name`` fit.
-
-    Raises:
-        RescoreError: no class of the file takes them.
-    """
+    """The class file's network that takes the weights of the pickle ``name``, or BundleError."""
     classes = [item for item in vars(module).values() if isinstance(item, type)]
     candidates = [item for item in classes if issubclass(item, nn.Module)]
     for candidate in candidates:
@@ -153,7 +127,7 @@ def build_network(module: ModuleType, weights: dict[str, Tensor], name: str) -> 
         check_tensors(name, weights, network.state_dict())
         return network.eval()
     names = ", ".join(candidate.__name__ for candidate in candidates) or "it has none"
-    raise RescoreError(f"The Q4 pickle fits no class of the class file ({names}).")
+    raise BundleError(f"The Q4 pickle fits no class of the class file ({names}).")
 
 
 def score_q4(weights_path: Path, class_path: Path, folder: Path) -> dict[str, Any]:
@@ -163,7 +137,7 @@ def score_q4(weights_path: Path, class_path: Path, folder: Path) -> dict[str, An
     with watching():
         network = build_network(module, weights, weights_path.name)
     names = getattr(module, "CLASS_NAMES", cnn.CLASS_NAMES)
-    pictures = data.load_image_set(folder, getattr(module, "LOAD_SIZE", 224), names, partial=True)
+    pictures = data.load_image_set(folder, getattr(module, "IMAGE_SIZE", 224), names, partial=True)
     with watching():
         result = evaluation.score(network, pictures)
     return {
@@ -175,9 +149,7 @@ def score_q4(weights_path: Path, class_path: Path, folder: Path) -> dict[str, An
 
 
 def answer(request: dict[str, Any]) -> None:
-    """Write both scores into the folder, each as soon as it is known; where one cannot be had,
-    ``{"error": sentence}`` in its place.
-    """
+    """Write each score into the folder when it is known, or ``{"error": sentence}`` instead."""
     folder, stem = Path(request["folder"]), request["stem"]
     where = (request["data_dir"], request["data_source"])
 
@@ -192,7 +164,7 @@ def answer(request: dict[str, Any]) -> None:
     for name, task in tasks.items():
         try:
             score = task()
-        except (RescoreError, data.DataError, OSError) as error:
+        except (BundleError, data.DataError, OSError) as error:
             score = {"error": str(error)}
         except (Exception, SystemExit) as error:  # the class file may raise anything
             reason = f"{type(error).__name__}: {error}".splitlines()[0]

@@ -1,9 +1,8 @@
-"""What the notebook shows besides figures: library code from the library itself, and what kind of
-run this is.
-"""
+"""What the notebook shows besides figures: the library's own code, and what kind of run this is."""
 
 import inspect
 from collections.abc import Callable, Iterable
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +42,8 @@ def show_source(*objects: Any) -> None:
     The output's ``text/x-python`` is the source itself, which the PDF sets as code; browsers show
     the HTML.
     """
-    for module_file, group in group_by_file(objects).items():
-        source = f"# {module_file}\n\n" + "\n\n\n".join(
-            inspect.getsource(item).rstrip() for item in group
-        )
+    for file, group in groupby(objects, lambda item: inspect.getsourcefile(inspect.unwrap(item))):
+        sources = [inspect.getsource(item).rstrip() for item in group]
+        source = f"# {'/'.join(Path(file).parts[-2:])}\n\n" + "\n\n\n".join(sources)
         html = highlight(source, PythonLexer(), HtmlFormatter(noclasses=True))
         display({"text/x-python": source, "text/html": html, "text/plain": source}, raw=True)
-
-
-def group_by_file(objects: tuple[Any, ...]) -> dict[str, list[Any]]:
-    """The objects by the file that defines them, ``hwlib/mlp.py`` and the like, in order."""
-    groups: dict[str, list[Any]] = {}
-    for item in objects:
-        path = Path(inspect.getsourcefile(inspect.unwrap(item)) or "unknown")
-        groups.setdefault(f"{path.parent.name}/{path.name}", []).append(item)
-    return groups

@@ -5,25 +5,19 @@ A training takes many minutes, so the notebook reads these runs instead of repea
 """
 
 import json
-import math
 from pathlib import Path
 
 import pandas as pd
 
-from hwlib.evaluation import wilson_interval
+from hwlib.evaluation import percent_range, wilson_interval
 
 STORED = Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "cnn.json"
 FULL = "ours"  # the shipped recipe
 REFERENCE = "reference"
-COLUMNS = [
-    "variant", "epochs", "parameters", "runs", "accuracy", "deviation", "low", "high",
-    "core minutes",
-]  # fmt: skip
 
 
 def load_runs(path: Path = STORED) -> pd.DataFrame:
-    """All stored runs, one a row: variant, seed, epochs, parameters, correct, total,
-    core_seconds."""
+    """Stored runs: variant, seed, epochs, parameters, correct, total, core_seconds a row."""
     return pd.DataFrame(json.loads(path.read_text()))
 
 
@@ -31,43 +25,32 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     """Per variant and number of epochs: parameters, runs, mean and deviation of the held-out
     accuracy, 95% interval of the mean as of one count, core minutes a run.
     """
-    rows = []
-    for (variant, epochs), group in runs.groupby(["variant", "epochs"], sort=False):
-        shares = group["correct"] / group["total"]
-        total = int(group["total"].iloc[0])
-        low, high = wilson_interval(shares.mean() * total, total)
-        rows.append(
-            {
-                "variant": variant,
-                "epochs": epochs,
-                "parameters": int(group["parameters"].iloc[0]),
-                "runs": len(group),
-                "accuracy": shares.mean(),
-                "deviation": shares.std() if len(group) > 1 else math.nan,
-                "low": low,
-                "high": high,
-                "core minutes": group["core_seconds"].mean() / 60,
-            }
-        )
-    return pd.DataFrame(rows, columns=COLUMNS)
+    runs = runs.assign(accuracy=runs["correct"] / runs["total"])
+    summary = runs.groupby(["variant", "epochs"], sort=False, as_index=False).agg(
+        parameters=("parameters", "first"),
+        runs=("accuracy", "size"),
+        accuracy=("accuracy", "mean"),
+        deviation=("accuracy", "std"),
+        total=("total", "first"),
+        core_minutes=("core_seconds", lambda seconds: seconds.mean() / 60),
+    )
+    counts = zip(summary["accuracy"] * summary["total"], summary["total"], strict=True)
+    return summary.assign(interval=[wilson_interval(correct, total) for correct, total in counts])
 
 
 def for_people(summary: pd.DataFrame) -> pd.DataFrame:
     """A summary with percentages and intervals as text."""
-    deviation = summary["deviation"].map(lambda d: "–" if math.isnan(d) else f"± {100 * d:.1f}")
-    intervals = zip(summary["low"], summary["high"], strict=True)
-    return pd.DataFrame(
-        {
-            "variant": summary["variant"],
-            "epochs": summary["epochs"],
-            "parameters": summary["parameters"].map("{:,}".format),
-            "runs": summary["runs"],
-            "held-out accuracy": summary["accuracy"].map("{:.1%}".format),
-            "deviation": deviation,
-            "95% interval": [f"{low:.1%} – {high:.1%}" for low, high in intervals],
-            "core minutes": summary["core minutes"].map("{:.0f}".format),
-        }
-    ).set_index("variant")
+    table = {
+        "variant": summary["variant"],
+        "epochs": summary["epochs"],
+        "parameters": summary["parameters"].map("{:,}".format),
+        "runs": summary["runs"],
+        "held-out accuracy": summary["accuracy"].map("{:.1%}".format),
+        "deviation": (100 * summary["deviation"]).map("± {:.1f}".format, "ignore").fillna("–"),
+        "95% interval": summary["interval"].map(percent_range),
+        "core minutes": summary["core_minutes"].map("{:.0f}".format),
+    }
+    return pd.DataFrame(table).set_index("variant")
 
 
 def frontier(runs: pd.DataFrame) -> pd.DataFrame:

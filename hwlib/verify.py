@@ -17,27 +17,21 @@ import nbformat
 import pypdfium2
 from nbformat import NotebookNode
 
-from hwlib import bundle, proof
+from hwlib import proof
+from hwlib.bundle import BundleError, read_bundle, stem_of
 from hwlib.parameters import ROOT
 from hwlib.pdf import TypstPDFExporter, notebook_hash
 from hwlib.results import claimed_sources, find_claims, sources_hash
 
 CLASS_FILE_IMPORTS = {
-    "torch",
-    "math",
-    "typing",
-    "collections",
-    "functools",
-    "dataclasses",
-    "__future__",
-}
+    "torch", "math", "typing", "collections", "functools", "dataclasses", "__future__",
+}  # fmt: skip
 UNWANTED_NAMES = {"open", "eval", "exec", "compile", "__import__", "globals", "input"}
+DATA = {"real": "real data", "sample": "sample data, not a submission"}
 Q3_TOLERANCE = 0.0002  # devices round differently: two of 10,000 digits
 TIME_LIMIT = 300  # seconds for scoring both pickles
 
-
-class VerifyError(ValueError):
-    """A check does not hold; the message is a sentence."""
+Figures = dict[str, Any]
 
 
 class Check(NamedTuple):
@@ -53,8 +47,8 @@ class Report:
     """The checklist, and the figures that were computed again."""
 
     checks: list[Check] = field(default_factory=list)
-    q3: dict[str, Any] = field(default_factory=dict)
-    q4: dict[str, Any] = field(default_factory=dict)
+    q3: Figures = field(default_factory=dict)
+    q4: Figures = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -65,7 +59,7 @@ class Report:
         """Run one check, which returns its message or raises, and note the outcome."""
         try:
             self.checks.append(Check(name, True, task()))
-        except (VerifyError, bundle.BundleError) as error:
+        except BundleError as error:
             self.checks.append(Check(name, False, str(error)))
         except Exception as error:  # whatever a malformed file leads to, it is refused
             reason = f"This part of the bundle is malformed ({type(error).__name__}: {error})."
@@ -79,63 +73,53 @@ class Report:
 
 
 def read_notebook(content: bytes) -> NotebookNode:
-    """The bundle's notebook.
-
-    Raises:
-        VerifyError: it is none.
-    """
+    """The bundle's notebook; BundleError where it is none."""
     try:
         notebook = nbformat.reads(content.decode(), as_version=4)
         nbformat.validate(notebook)
         return notebook
     except Exception as error:  # nbformat raises many kinds
-        raise VerifyError(f"The notebook cannot be read: {type(error).__name__}.") from error
+        raise BundleError(f"The notebook cannot be read: {type(error).__name__}.") from error
 
 
-def check_executed(notebook: NotebookNode, claims: dict[str, Any] | None) -> str:
+def check_executed(notebook: NotebookNode, claims: Figures | None) -> str:
     """Every code cell was run once, from top to bottom, without an error, and not changed since."""
     cells = [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
-    counts = [cell.execution_count for cell in cells]
     for wanted, cell in enumerate(cells, start=1):
+        count = cell.execution_count
         if any(output.output_type == "error" for output in cell.outputs):
-            raise VerifyError(
-                f"Cell In [{cell.execution_count}] of the notebook ended with an error."
-            )
-        if cell.execution_count != wanted:
-            raise VerifyError(
-                f"Code cell {wanted} of the notebook has the number {cell.execution_count}: the "
-                "notebook was not run from top to bottom in one go."
+            raise BundleError(f"Cell In [{count}] of the notebook ended with an error.")
+        if count != wanted:
+            raise BundleError(
+                f"Code cell {wanted} of the notebook has the number {count}: the notebook was not "
+                "run from top to bottom in one go."
             )
     if claims and claims.get("sources") != sources_hash(claimed_sources(notebook)):
-        raise VerifyError("A code cell of the notebook was changed after it was run.")
-    return f"executed from top to bottom, {len(counts)} code cells, no error"
+        raise BundleError("A code cell of the notebook was changed after it was run.")
+    return f"executed from top to bottom, {len(cells)} code cells, no error"
 
 
-def check_claims(claims: dict[str, Any] | None) -> str:
+def check_claims(claims: Figures | None) -> str:
     """The notebook says what it found, on which data."""
     if claims is None:
-        raise VerifyError("The notebook holds no claims; its last cell was not run.")
+        raise BundleError("The notebook holds no claims; its last cell was not run.")
     try:
         accuracy = float(claims["q3"]["history"]["test_accuracy"][-1])
-        correct, total = int(claims["q4"]["test_correct"]), int(claims["q4"]["test_total"])
-        int(claims["q4"]["parameters"])
-        where = {"real": "real data", "sample": "sample data, not a submission"}[
-            claims["data_source"]
-        ]
+        names = ("test_correct", "test_total", "parameters")
+        correct, total, _ = (int(claims["q4"][name]) for name in names)
+        data = DATA[claims["data_source"]]
+        return f"{accuracy:.4f} on MNIST, {correct} of {total} big cats; {data}"
     except (KeyError, TypeError, IndexError, ValueError) as error:
-        raise VerifyError(f"The notebook's claims are incomplete ({error}).") from error
-    return f"{accuracy:.4f} on MNIST, {correct} of {total} big cats; {where}"
+        raise BundleError(f"The notebook's claims are incomplete ({error}).") from error
 
 
-def check_ids(stem: str, claims: dict[str, Any]) -> str:
+def check_ids(stem: str, claims: Figures) -> str:
     """The files are named after the pair that the notebook names."""
     ids = claims.get("ids", [])
-    if stem != bundle.stem_of(*ids):
-        raise VerifyError(
-            f"The files are named {stem}, the notebook was run for {' and '.join(ids)}."
-        )
-    placeholder = "ID1" in ids or "ID2" in ids
-    return "placeholders, not IDs" if placeholder else f"IDs {' and '.join(ids)}"
+    pair = " and ".join(ids)
+    if stem != stem_of(*ids):
+        raise BundleError(f"The files are named {stem}, the notebook was run for {pair}.")
+    return "placeholders, not IDs" if {"ID1", "ID2"} & set(ids) else f"IDs {pair}"
 
 
 def check_pdf(content: bytes, notebook: NotebookNode) -> str:
@@ -143,16 +127,15 @@ def check_pdf(content: bytes, notebook: NotebookNode) -> str:
     try:
         metadata = proof.read_metadata(content)
     except pypdfium2.PdfiumError as error:
-        reason = str(error).rstrip(".")
-        raise VerifyError(f"The PDF cannot be opened: {reason}.") from error
+        raise BundleError(f"The PDF cannot be opened: {str(error).rstrip('.')}.") from error
     if f"sha256:{notebook_hash(notebook)}" not in metadata["Keywords"]:
-        raise VerifyError("The PDF was not made from this notebook: the content hashes differ.")
+        raise BundleError("The PDF was not made from this notebook: the content hashes differ.")
     if not metadata["Creator"].startswith("Typst"):
         return "made from this notebook, by an engine that does not prove it complete"
     blocks = TypstPDFExporter().describe(notebook)[0]["blocks"]
     missing = proof.find_missing(content, [block for block in blocks if "markup" not in block])
     if missing:
-        raise VerifyError(f"The PDF was not made from this notebook: {missing}")
+        raise BundleError(f"The PDF was not made from this notebook: {missing}")
     return "made from this notebook, code, outputs and figures complete"
 
 
@@ -161,28 +144,25 @@ def check_class_file(content: bytes) -> str:
     try:
         nodes = list(ast.walk(ast.parse(content)))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise VerifyError(f"The class file is not Python: {error}.") from error
-    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    names += [node.module or "." for node in nodes if isinstance(node, ast.ImportFrom)]
-    foreign = sorted({name for name in names if name.split(".")[0] not in CLASS_FILE_IMPORTS})
-    if foreign:
-        raise VerifyError(f"The class file imports {foreign[0]}; it must need torch alone.")
-    used = sorted({n.id for n in nodes if isinstance(n, ast.Name)} & UNWANTED_NAMES)
-    if used:
-        raise VerifyError(f"The class file uses {used[0]}, which a network has no need of.")
+        raise BundleError(f"The class file is not Python: {error}.") from error
+    for node in nodes:
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or "."] if isinstance(node, ast.ImportFrom) else []
+        for name in names:
+            if name.split(".")[0] not in CLASS_FILE_IMPORTS:
+                raise BundleError(f"The class file imports {name}; it must need torch alone.")
+        if isinstance(node, ast.Name) and node.id in UNWANTED_NAMES:
+            raise BundleError(f"The class file uses {node.id}, which a network has no need of.")
     return "imports torch alone"
 
 
-def rescore(files: dict[str, bytes], request: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Score both pickles in a process of its own, which leaves each score as a file: what the class
-    file prints counts for nothing.
-
-    Returns:
-        The scores by question; ``{"error": sentence}`` for one that cannot be had.
+def rescore(files: dict[str, bytes], request: dict[str, Any]) -> dict[str, Figures]:
+    """The pickles' scores by question, or ``{"error": sentence}``, from a process of its own. It
+    leaves them as files: what the class file prints counts for nothing.
     """
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         for ending, content in files.items():
-            (Path(folder) / f"{request['stem']}{ending}").write_bytes(content)
+            Path(folder, f"{request['stem']}{ending}").write_bytes(content)
         command = [sys.executable, "-m", "hwlib.rescore", json.dumps(request | {"folder": folder})]
         env = os.environ | {"PYTHONPATH": str(ROOT)}
         try:
@@ -192,47 +172,51 @@ def rescore(files: dict[str, bytes], request: dict[str, Any]) -> dict[str, dict[
             reason = f"Scoring failed: {(done.stderr.strip().splitlines() or ['no message'])[-1]}"
         except subprocess.TimeoutExpired:
             reason = f"Scoring took longer than {TIME_LIMIT} s and was stopped."
-        found = {name: Path(folder) / f"{name}.json" for name in ("q3", "q4")}
+        found = {name: Path(folder, f"{name}.json") for name in ("q3", "q4")}
         return {
             name: json.loads(path.read_text()) if path.exists() else {"error": reason}
             for name, path in found.items()
         }
 
 
-def compare_q3(scored: dict[str, Any], claims: dict[str, Any]) -> str:
+def compare_q3(found: Figures, claimed: Figures) -> str:
     """The Q3 pickle has the claimed accuracy."""
-    if "error" in scored:
-        raise VerifyError(scored["error"])
-    claimed, found = claims["q3"]["history"]["test_accuracy"][-1], scored["test_accuracy"]
-    if not abs(claimed - found) <= Q3_TOLERANCE:
-        raise VerifyError(f"Q3: test accuracy {found:.4f} scored, {claimed:.4f} claimed.")
-    return f"test accuracy {found:.4f}, as claimed"
+    accuracy, claim = found["test_accuracy"], claimed["history"]["test_accuracy"][-1]
+    if not abs(claim - accuracy) <= Q3_TOLERANCE:  # a NaN is not within it
+        raise BundleError(f"Q3: test accuracy {accuracy:.4f} scored, {claim:.4f} claimed.")
+    return f"test accuracy {accuracy:.4f}, as claimed"
 
 
-def compare_q4(scored: dict[str, Any], claims: dict[str, Any], own_folder: bool) -> str:
-    """The Q4 pickle has the claimed parameters and right answers.
-
-    Args:
-        scored: of this verification.
-        claims: of the notebook.
-        own_folder: the pictures are the grader's own, so their number may differ from the claim's.
-    """
-    if "error" in scored:
-        raise VerifyError(scored["error"])
-    claimed, found = claims["q4"], scored
-    if found["parameters"] != claimed["parameters"]:
-        raise VerifyError(
-            f"Q4: {found['parameters']:,} parameters, {claimed['parameters']:,} claimed."
-        )
-    share, size = f"{found['accuracy']:.1%}", f"{found['parameters']:,}"
-    figure = f"{found['correct']} of {found['total']} ({share}), {size} parameters"
-    if own_folder and found["total"] != claimed["test_total"]:
+def compare_q4(found: Figures, claimed: Figures, own_folder: bool) -> str:
+    """The Q4 pickle has the claimed parameters, and right answers on the claim's pictures."""
+    correct, total, parameters = found["correct"], found["total"], found["parameters"]
+    if parameters != claimed["parameters"]:
+        raise BundleError(f"Q4: {parameters:,} parameters, {claimed['parameters']:,} claimed.")
+    figure = f"{correct} of {total} ({found['accuracy']:.1%}), {parameters:,} parameters"
+    if own_folder and total != claimed["test_total"]:
         return f"{figure}; other pictures than the claim's, so not compared"
-    if (found["correct"], found["total"]) != (claimed["test_correct"], claimed["test_total"]):
-        raise VerifyError(
-            f"Q4: {figure} scored, {claimed['test_correct']} of {claimed['test_total']} claimed."
-        )
+    claim = (claimed["test_correct"], claimed["test_total"])
+    if (correct, total) != claim:
+        raise BundleError(f"Q4: {figure} scored, {claim[0]} of {claim[1]} claimed.")
     return f"{figure}, as claimed"
+
+
+def check_scores(
+    report: Report, files: dict[str, bytes], claims: Figures, request: dict[str, Any]
+) -> None:
+    """Score both pickles and note how they compare with the claims."""
+    scores = rescore(files, request)
+    own_folder = request["big_cats"] is not None
+    tasks = {
+        "q3": lambda: compare_q3(scores["q3"], claims["q3"]),
+        "q4": lambda: compare_q4(scores["q4"], claims["q4"], own_folder),
+    }
+    for name, task in tasks.items():
+        if "error" in scores[name]:
+            report.checks.append(Check(name, False, scores[name]["error"]))
+        else:
+            setattr(report, name, scores[name])
+            report.check(name, task)
 
 
 def verify(path: Path, data_dir: str = "data", big_cats: str | None = None) -> Report:
@@ -243,47 +227,22 @@ def verify(path: Path, data_dir: str = "data", big_cats: str | None = None) -> R
         data_dir: holds MNIST and, where ``big_cats`` is None, ``big_cats/test``.
         big_cats: a folder of class folders to score Question 4 on instead.
     """
-    report = Report()
-    files: dict[str, bytes] = {}
+    report, found = Report(), {}
 
     def read() -> str:
-        files.update(bundle.read_bundle(path))
+        found["files"] = read_bundle(path)
+        found["notebook"] = read_notebook(found["files"][".ipynb"])
         return "five files, named as agreed"
 
     if not report.check("bundle", read):
         return report
-    try:
-        notebook = read_notebook(files[".ipynb"])
-    except VerifyError as error:
-        report.checks.append(Check("notebook", False, str(error)))
-        return report
+    files, notebook = found["files"], found["notebook"]
     claims = find_claims(notebook)
     report.check("notebook", lambda: check_executed(notebook, claims))
     report.check("pdf", lambda: check_pdf(files[".pdf"], notebook))
     usable = report.check("class file", lambda: check_class_file(files[".py"]))
     if report.check("claims", lambda: check_claims(claims)) and usable:
         report.check("ids", lambda: check_ids(path.stem, claims))
-        check_scores(report, path.stem, files, claims, data_dir, big_cats)
+        request = {"stem": path.stem, "data_dir": data_dir, "big_cats": big_cats}
+        check_scores(report, files, claims, request | {"data_source": claims["data_source"]})
     return report
-
-
-def check_scores(
-    report: Report,
-    stem: str,
-    files: dict[str, bytes],
-    claims: dict[str, Any],
-    data_dir: str,
-    big_cats: str | None,
-) -> None:
-    """Score both pickles and note how they compare with the claims."""
-    request = {
-        "stem": stem,
-        "data_dir": data_dir,
-        "data_source": claims["data_source"],
-        "big_cats": big_cats,
-    }
-    scores = rescore(files, request)
-    for name in ("q3", "q4"):
-        setattr(report, name, {} if "error" in scores[name] else scores[name])
-    report.check("q3", lambda: compare_q3(scores["q3"], claims))
-    report.check("q4", lambda: compare_q4(scores["q4"], claims, big_cats is not None))

@@ -30,8 +30,7 @@ def load_vgg16(weights: str, source: str, seed: int = 42) -> Vgg:
 
     Args:
         weights: ``"imagenet"`` (torchvision's, from the hub cache or downloaded), ``"none"``
-            (random, from ``seed``),
-            or the path of a state dict.
+            (random, from ``seed``), or the path of a state dict.
         source: with ``"sample"`` data nothing is downloaded: ImageNet weights that are not cached
             count as ``"none"``.
         seed: of the random weights.
@@ -62,19 +61,14 @@ def load_vgg16(weights: str, source: str, seed: int = 42) -> Vgg:
 
 def describe(vgg: Vgg) -> pd.DataFrame:
     """The network's parts: kinds of layers, and parameters."""
-    rows = {
-        name: {
-            "layers": ", ".join(
-                f"{n} {kind}" for kind, n in Counter(type(layer).__name__ for layer in part).items()
-            ),
-            "parameters": f"{sum(p.numel() for layer in part for p in layer.parameters()):,}",
+    rows = {}
+    for name, part in vgg.network.named_children():
+        layers = [module for module in part.modules() if not list(module.children())]
+        kinds = Counter(type(layer).__name__ for layer in layers)
+        rows[name] = {
+            "layers": ", ".join(f"{count} {kind}" for kind, count in kinds.items()),
+            "parameters": f"{sum(p.numel() for p in part.parameters()):,}",
         }
-        for name, part in (
-            ("features", vgg.network.features),
-            ("avgpool", [vgg.network.avgpool]),
-            ("classifier", vgg.network.classifier),
-        )
-    }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
@@ -91,9 +85,7 @@ def load_pictures(folder: Path) -> list[Picture]:
 
 
 def preprocess(image: Image.Image) -> Tensor:
-    """What VGG16 was trained on: shorter side 256, centre 224 × 224, [0, 1], normalised by channel;
-    (3, 224, 224).
-    """
+    """Shorter side 256, centre 224 × 224, [0, 1], normalised by channel; (3, 224, 224)."""
     scale = RESIZE / min(image.size)
     width, height = (int(side * scale) if side > min(image.size) else RESIZE for side in image.size)
     resized = image.resize((width, height), Image.Resampling.BILINEAR)
@@ -109,19 +101,13 @@ def undo_normalisation(x: Tensor) -> Tensor:
 
 
 def preprocessing_steps(picture: Picture) -> pd.DataFrame:
-    """The picture's size and value range after each step, and the largest difference from
-    torchvision's own steps.
-    """
+    """Size and value range after each step, and the largest difference from torchvision's."""
     image, x = picture.image, preprocess(picture.image)
-    scale = RESIZE / min(image.size)
+    width, height = (int(side * RESIZE / min(image.size)) for side in image.size)
     official = VGG16_Weights.DEFAULT.transforms()(image)
     rows = [
         ("as loaded", f"{image.width} × {image.height}", "0 … 255"),
-        (
-            f"shorter side to {RESIZE}",
-            f"{int(image.width * scale)} × {int(image.height * scale)}",
-            "0 … 255",
-        ),
+        (f"shorter side to {RESIZE}", f"{width} × {height}", "0 … 255"),
         ("centre crop", f"{CROP} × {CROP}", "0 … 255"),
         ("scaled to [0, 1]", f"{CROP} × {CROP}", "0 … 1"),
         ("normalised", f"{CROP} × {CROP}", f"{x.min():.2f} … {x.max():.2f}"),
@@ -138,12 +124,9 @@ def classify(vgg: Vgg, pictures: list[Picture]) -> Tensor:
 
 def top_five(logits: Tensor) -> list[tuple[str, float]]:
     """The five most probable ImageNet classes of logits (1000,), with their probabilities."""
-    probabilities, classes = logits.softmax(dim=0).topk(5)
+    probabilities, classes = (values.tolist() for values in logits.softmax(dim=0).topk(5))
     names = VGG16_Weights.DEFAULT.meta["categories"]
-    return [
-        (names[k], round(p, 4))
-        for k, p in zip(classes.tolist(), probabilities.tolist(), strict=True)
-    ]
+    return [(names[k], round(p, 4)) for k, p in zip(classes, probabilities, strict=True)]
 
 
 def top_five_table(pictures: list[Picture], logits: Tensor) -> pd.DataFrame:
@@ -157,17 +140,14 @@ def top_five_table(pictures: list[Picture], logits: Tensor) -> pd.DataFrame:
 
 def logits_table(pictures: list[Picture], logits: Tensor) -> pd.DataFrame:
     """Shape and range of each picture's logits, and what they sum to as probabilities."""
-    rows = {
-        picture.name: {
-            "logits": len(row),
-            "lowest": f"{row.min():.2f}",
-            "mean": f"{row.mean():.2f}",
-            "highest": f"{row.max():.2f}",
-            "sum of probabilities": f"{row.softmax(dim=0).sum():.6f}",
-        }
-        for picture, row in zip(pictures, logits, strict=True)
+    columns = {
+        "logits": [logits.shape[1]] * len(logits),
+        "lowest": [f"{value:.2f}" for value in logits.amin(1)],
+        "mean": [f"{value:.2f}" for value in logits.mean(1)],
+        "highest": [f"{value:.2f}" for value in logits.amax(1)],
+        "sum of probabilities": [f"{value:.6f}" for value in logits.softmax(1).sum(1)],
     }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    return pd.DataFrame(columns, index=[picture.name for picture in pictures])
 
 
 def claims(vgg: Vgg, pictures: list[Picture], logits: Tensor) -> dict[str, Any]:
@@ -177,9 +157,7 @@ def claims(vgg: Vgg, pictures: list[Picture], logits: Tensor) -> dict[str, Any]:
 
 
 class Responses(NamedTuple):
-    """Filters of the first layer, (F, 3, 3, 3), and what they answer before the ReLU, (F, 224,
-    224).
-    """
+    """First filters (F, 3, 3, 3), and what they answer before the ReLU, (F, 224, 224)."""
 
     filters: Tensor
     responses: Tensor
@@ -188,38 +166,29 @@ class Responses(NamedTuple):
 @torch.no_grad()
 def first_filters(vgg: Vgg, picture: Picture, count: int = 3) -> Responses:
     """The first ``count`` filters of the first convolution and their responses to the picture."""
-    first_layer = vgg.network.features[0]
-    return Responses(
-        first_layer.weight[:count].detach(),
-        first_layer(preprocess(picture.image).unsqueeze(0))[0, :count],
-    )
+    layer = vgg.network.features[0]
+    return Responses(layer.weight[:count].detach(), layer(preprocess(picture.image))[:count])
 
 
 def answers_to(weights: Tensor) -> str:
     """What a filter (3, 3, 3) answers to, from the sums of its weights by colour: a colour counts
     where its sum is more than a fifth of its weights' sizes together.
     """
-    sums, sizes = weights.sum(dim=(1, 2)), weights.abs().sum(dim=(1, 2))
-    named = list(zip(("red", "green", "blue"), sums.tolist(), (0.2 * sizes).tolist(), strict=True))
-    bright = [name for name, value, least in named if value > least]
-    dark = [name for name, value, least in named if value < -least]
+    shares = weights.sum(dim=(1, 2)) / weights.abs().sum(dim=(1, 2))
+    shares = dict(zip(("red", "green", "blue"), shares.tolist(), strict=True))
+    bright = " and ".join(name for name, share in shares.items() if share > 0.2)
+    dark = " and ".join(name for name, share in shares.items() if share < -0.2)
     if bright and dark:
-        return f"more {' and '.join(bright)} than {' and '.join(dark)}"
-    if bright or dark:
-        return f"{'much' if bright else 'little'} {' and '.join(bright or dark)}"
-    return "changes only (edges)"
+        return f"more {bright} than {dark}"
+    return f"much {bright}" if bright else f"little {dark}" if dark else "changes only (edges)"
 
 
 def filter_table(responses: Responses) -> pd.DataFrame:
-    """Per filter: sum of its weights by colour, the spread of its response, and what it answers to.
-
-    A sum near 0 means that the filter answers to changes and not to flat areas.
-    """
+    """Per filter: its weights' sum by colour, its response, and what it answers to."""
     sums = responses.filters.sum(dim=(2, 3))
-    rows = {
-        f"filter {n + 1}": [*sums[n].tolist(), response.mean().item(), response.std().item()]
-        for n, response in enumerate(responses.responses)
-    }
-    columns = ["sum red", "sum green", "sum blue", "mean response", "deviation of response"]
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).round(2) + 0.0
-    return table.assign(**{"answers to": [answers_to(weights) for weights in responses.filters]})
+    table = pd.DataFrame(sums.numpy(), columns=["sum red", "sum green", "sum blue"])
+    table["mean response"] = responses.responses.mean(dim=(1, 2)).numpy()
+    table["deviation of response"] = responses.responses.std(dim=(1, 2)).numpy()
+    table = table.astype(float).round(2) + 0.0  # no -0.0
+    table["answers to"] = [answers_to(weights) for weights in responses.filters]
+    return table.set_axis([f"filter {n}" for n in range(1, len(table) + 1)])

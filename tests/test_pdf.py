@@ -15,8 +15,8 @@ from conftest import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from hwlib import document, proof, terminal
-from hwlib.pdf import PdfError, TypstPDFExporter, notebook_hash
+from hwlib import document, proof
+from hwlib.pdf import PdfError, TypstPDFExporter, make_pdf, notebook_hash, stamp
 
 
 def convert(*cells, **metadata) -> bytes:
@@ -68,7 +68,7 @@ def test_long_lines_are_folded_and_nothing_is_lost():
 
 def test_folding_loses_no_character_and_counts_wide_ones_twice():
     line = [("plain", "abc" * 50), ("string", "漢字" * 60)]
-    pieces = list(document.fold(line))
+    pieces = [folded["tokens"] for folded in document.to_lines(line)]
     assert "".join(t for piece in pieces for _, t in piece) == "abc" * 50 + "漢字" * 60
     widths = [sum(document.width_of(c) for _, t in piece for c in t) for piece in pieces]
     assert max(widths) <= document.COLUMNS and widths[0] == document.COLUMNS
@@ -135,7 +135,7 @@ def test_progress_bars_leave_no_debris():
     ],
 )
 def test_what_a_terminal_would_show(printed, seen):
-    assert terminal.on_screen(printed) == seen
+    assert document.on_screen(printed) == seen
 
 
 def test_very_long_outputs_keep_beginning_and_end():
@@ -322,16 +322,16 @@ def test_a_line_or_figure_that_is_missing_is_noticed():
     notebook.cells[1].source = "second = 2"
     notebook.cells[1].outputs = [result(image__png=png(4, 4))]
     blocks = document.describe(notebook, "n")["blocks"]
-    assert "figure 1" in proof.find_missing(pdf, blocks)
+    assert "figure 'Figure 1." in proof.find_missing(pdf, blocks)
 
 
 def test_a_missing_heading_is_noticed():
     notebook = new_notebook(cells=[new_markdown_cell("text\n\n## One\n\n## Two $x$\n\n### Three")])
     pdf, _ = TypstPDFExporter().from_notebook_node(notebook)
-    opened = pypdfium2.PdfDocument(pdf)
-    assert proof.find_missing_heading(opened, [{"cell": 1, "headings": ["One", "Three"]}]) == ""
+    block = {"cell": 1, "kind": "markdown"}
+    assert proof.find_missing(pdf, [block | {"headings": ["One", "Three"]}]) == ""
     for headings in (["Three", "One"], ["One", "Four"]):
-        assert "heading" in proof.find_missing_heading(opened, [{"cell": 1, "headings": headings}])
+        assert "heading" in proof.find_missing(pdf, [block | {"headings": headings}])
 
 
 def test_every_script_is_printed_or_named(caplog):
@@ -405,3 +405,20 @@ def test_the_page_s_figures_all_have_captions(exported):
     blocks = TypstPDFExporter().describe(notebook)[0]["blocks"]
     figures = [block for block in blocks if block["kind"] == "figure"]
     assert len(figures) >= 15 and all(block["caption"] for block in figures)
+
+
+def test_a_foreign_pdf_can_carry_the_notebook_s_hash():
+    notebook = new_notebook(cells=[new_markdown_cell("words")])
+    pdf, _ = TypstPDFExporter().from_notebook_node(notebook)
+    stamped = stamp(pdf, "0123abc")
+    assert proof.read_metadata(stamped)["Keywords"] == "sha256:0123abc"
+    assert notebook_hash(notebook) in proof.read_metadata(pdf)["Keywords"]
+
+
+@pytest.mark.parametrize(("engine", "hint"), [("latex", "texlive-xetex"), ("webpdf", "Chromium")])
+def test_what_an_engine_needs_is_said(tmp_path, monkeypatch, engine, hint):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    nbformat.write(new_notebook(cells=[new_markdown_cell("words")]), tmp_path / "n.ipynb")
+    with pytest.raises(PdfError, match=hint) as failure:
+        make_pdf(tmp_path / "n.ipynb", engine)
+    assert "--pdf-engine typst" in str(failure.value)

@@ -15,8 +15,8 @@ import pytest
 import torch
 from conftest import run_hwlib
 
-from hwlib import bundle, engines, rescore
-from hwlib.pdf import TypstPDFExporter, notebook_hash
+from hwlib import bundle, rescore
+from hwlib.pdf import TypstPDFExporter, notebook_hash, stamp
 from hwlib.results import find_claims
 from hwlib.verify import Report, verify
 from hwlib.verify import rescore as rescore_bundle
@@ -188,7 +188,7 @@ BASE = {name: torch.zeros(shape) for name, shape in rescore.SHAPES.items()}
 def test_pickles_must_hold_finite_tensors_of_the_right_shapes(tmp_path, content, message):
     path = tmp_path / f"{STEM}_Q3.pkl"
     path.write_bytes(content)
-    with pytest.raises(rescore.RescoreError, match=message):
+    with pytest.raises(bundle.BundleError, match=message):
         rescore.score_q3(path, "data", "sample")
 
 
@@ -214,7 +214,7 @@ def audited():
 def test_a_class_file_reaches_nothing_outside(audited, tmp_path, source, message):
     path = tmp_path / "HW1.py"
     path.write_text(f"import torch\n{source}\n")
-    with pytest.raises(rescore.RescoreError, match=message):
+    with pytest.raises(bundle.BundleError, match=message):
         rescore.import_class_file(path)
     assert not Path("/tmp/hwlib-x").exists()
     (tmp_path / "again").write_text("the guard is down again")
@@ -241,7 +241,7 @@ def test_q4_weights_must_fit_the_class(tmp_path):
         (good | {"layer.bias": torch.zeros(2).long()}, "of type torch.int64"),
         (good | {"layer.bias": torch.full((2,), torch.inf)}, "not finite"),
     ):
-        with pytest.raises(rescore.RescoreError, match=message):
+        with pytest.raises(bundle.BundleError, match=message):
             rescore.build_network(module, weights, "Q4")
 
 
@@ -291,7 +291,7 @@ def test_a_swapped_pdf_is_noticed_even_with_the_right_hash(exported, tmp_path, n
     path = change(exported, tmp_path, {f"{STEM}.pdf": other})
     assert "content hashes differ" in refusal(verify(path))
     notebook = nbformat.read(exported / f"{STEM}.ipynb", as_version=4)
-    forged = engines.stamp(other, notebook_hash(notebook))
+    forged = stamp(other, notebook_hash(notebook))
     path = change(exported, tmp_path, {f"{STEM}.pdf": forged})
     assert "not made from this notebook: cell" in refusal(verify(path))
     path = change(exported, tmp_path, {f"{STEM}.pdf": b"no pdf"})

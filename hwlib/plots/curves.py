@@ -1,8 +1,7 @@
-"""Figures of functions and of training: activations and derivatives, loss and accuracy against the
-epoch.
-"""
+"""Figures of functions and of training, loss and accuracy against the epoch."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 import torch
@@ -11,15 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 from torch import Tensor
 
-from hwlib.plots.style import finish, new_figure
+from hwlib.plots.style import COLOURS, finish, legend_above, new_figure, show_values
 
+Elementwise = Callable[[Tensor], Tensor]
 History = dict[str, list[float]]
+UNITS = {"loss": "nats", "accuracy": "fraction"}
 SPLIT_NAMES = {"train": "training", "test": "test", "validation": "validation"}
 
 
-def activations(
-    functions: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]],
-) -> Figure:
+def activations(functions: dict[str, tuple[Elementwise, Elementwise]]) -> Figure:
     """Each function beside its derivative, from -6 to 6."""
     x = torch.linspace(-6, 6, 241)
     figure, axes = new_figure(1, len(functions), 3.6 * len(functions), 2.5)
@@ -34,84 +33,57 @@ def activations(
 def jacobian(x: Tensor, y: Tensor, matrix: Tensor) -> Figure:
     """A vector x (N,), its softmax y (N,) and the Jacobian (N, N) with its numbers."""
     figure, (left, right) = new_figure(1, 2, 7.2, 2.7)
-    positions = range(1, len(x) + 1)
-    left.bar(positions, y, color="#0072B2")
-    left.set(
-        title="softmax(x)",
-        xlabel="component i",
-        xticks=list(positions),
-        xticklabels=[
-            f"{i}\n$x_{i}$={value:g}" for i, value in zip(positions, x.tolist(), strict=True)
-        ],
-    )
+    numbers = range(1, len(x) + 1)
+    left.bar(numbers, y, color=COLOURS[0])
+    left.set(title="softmax(x)", xlabel="component i")
+    left.set_xticks(numbers, [f"{i}\n$x_{i}$={value:g}" for i, value in enumerate(x.tolist(), 1)])
     limit = matrix.abs().max().item()
-    image = right.imshow(matrix, cmap="PuOr", vmin=-limit, vmax=limit)
-    for i, row in enumerate(matrix.tolist()):
-        for k, value in enumerate(row):
-            colour = "white" if abs(value) > 0.6 * limit else "black"
-            right.text(k, i, f"{value:.2f}", ha="center", va="center", fontsize=8, color=colour)
-    right.set(
-        title="Jacobian",
-        xlabel="k",
-        ylabel="i",
-        xticks=range(len(x)),
-        yticks=range(len(x)),
-        xticklabels=positions,
-        yticklabels=positions,
-    )
-    right.grid(False)
+    scale = {"cmap": "PuOr", "vmin": -limit, "vmax": limit}
+    image = show_values(right, matrix, "{:.2f}".format, fontsize=8, **scale)
+    right.set(title="Jacobian", xlabel="k", ylabel="i")
+    right.set_xticks(range(len(x)), numbers)
+    right.set_yticks(range(len(x)), numbers)
     figure.colorbar(image, ax=right)
     return finish(figure)
 
 
-def label_epochs(axes: Axes, quantity: str, title: str = "") -> None:
-    """Axis labels of a curve against the epoch."""
-    axes.set(
-        xlabel="epoch",
-        ylabel=f"{quantity} (fraction)" if quantity == "accuracy" else f"{quantity} (nats)",
-    )
-    axes.set_title(title)
+def plot_epochs(axes: Axes, values: list[float], **options: Any) -> None:
+    """One curve against the epoch, from 1."""
+    axes.plot(range(1, len(values) + 1), values, **options)
+    axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def training_curves(history: History, best_epoch: int | None = None) -> Figure:
     """Loss and accuracy of both splits against the epoch; ``best_epoch`` is marked."""
     figure, axes = new_figure(1, 2, 7.2, 2.8)
-    for place, quantity in zip(axes, ("loss", "accuracy"), strict=True):
+    for place, (quantity, unit) in zip(axes, UNITS.items(), strict=True):
         for key in (key for key in history if key.endswith(quantity)):
-            values = history[key]
-            place.plot(range(1, len(values) + 1), values, label=SPLIT_NAMES[key.split("_")[0]])
+            plot_epochs(place, history[key], label=SPLIT_NAMES[key.split("_")[0]])
         if best_epoch:
-            place.axvline(
-                best_epoch, color="grey", linestyle=":", label=f"best epoch ({best_epoch})"
-            )
-        label_epochs(place, quantity, quantity)
+            label = f"best epoch ({best_epoch})"
+            place.axvline(best_epoch, color="grey", linestyle=":", label=label)
+        place.set(ylabel=f"{quantity} ({unit})", title=quantity)
         place.legend()
     return finish(figure)
 
 
 def learning_rates(histories: dict[float, History]) -> Figure:
-    """Loss and accuracy on both splits against the epoch, one curve a learning rate, on common
-    axes.
-    """
+    """Loss and accuracy by split against the epoch, one curve a rate, on common axes."""
     figure, axes = new_figure(2, 2, 7.2, 5.0)
-    for row, quantity in enumerate(("loss", "accuracy")):
-        left, right = axes[2 * row : 2 * row + 2]
-        for place, split in ((left, "train"), (right, "test")):
+    for pair, (quantity, unit) in zip((axes[:2], axes[2:]), UNITS.items(), strict=True):
+        for place, split in zip(pair, ("train", "test"), strict=True):
             for lr, history in sorted(histories.items()):
-                values = history[f"{split}_{quantity}"]
-                place.plot(range(1, len(values) + 1), values, marker=".", label=f"lr = {lr:g}")
-            label_epochs(place, quantity, f"{SPLIT_NAMES[split]} {quantity}")
-        right.sharey(left)
-        left.autoscale()
-        if quantity == "loss":
-            left.set_yscale("log")
-            for place in (left, right):
-                place.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-                place.yaxis.set_major_formatter("{x:g}")
-                place.minorticks_off()
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+                plot_epochs(place, history[f"{split}_{quantity}"], marker=".", label=f"lr = {lr:g}")
+            place.set(ylabel=f"{quantity} ({unit})", title=f"{SPLIT_NAMES[split]} {quantity}")
+        pair[1].sharey(pair[0])
+        pair[0].autoscale()
+    axes[0].set_yscale("log")
+    for place in axes[:2]:
+        place.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        place.yaxis.set_major_formatter("{x:g}")
+        place.minorticks_off()
+    legend_above(figure, axes[0])
     return finish(figure)
 
 
@@ -125,10 +97,9 @@ def learning_rate_range(tables: dict[str, pd.DataFrame]) -> Figure:
         right.semilogx(table["lr"], table["train_accuracy"], marker=marker, markersize=3)
     first = next(iter(tables.values()))
     edge = first.loc[first["train_loss"].idxmin(), "lr"]
-    for place, quantity in ((left, "loss (nats)"), (right, "accuracy (fraction)")):
+    for place, (quantity, unit) in zip((left, right), UNITS.items(), strict=True):
         place.axvline(edge, color="black", linestyle=":", label=f"stable edge, lr = {edge:.2g}")
         place.axvspan(edge, first["lr"].max(), color="grey", alpha=0.15, label="steps too long")
-        place.set(xlabel="learning rate", ylabel=f"training {quantity}")
-    handles, labels = left.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize=8)
+        place.set(xlabel="learning rate", ylabel=f"training {quantity} ({unit})")
+    legend_above(figure, left, fontsize=8)
     return finish(figure)

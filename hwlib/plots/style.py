@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 if TYPE_CHECKING:
@@ -17,8 +20,6 @@ if TYPE_CHECKING:
 # without colour.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 LINE_STYLES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), "-"]
-
-
 STYLE = {
     "axes.grid": True,
     "axes.prop_cycle": matplotlib.cycler(color=COLOURS, linestyle=LINE_STYLES),
@@ -52,6 +53,34 @@ def finish(figure: Figure) -> Figure:
     """Close the figure, so that the notebook shows it once, as the value of its cell."""
     plt.close(figure)
     return figure
+
+
+def legend_above(figure: Figure, axes: Axes, **options: Any) -> None:
+    """One legend for all axes that show the same curves as ``axes``, in a row above them."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), **options)
+
+
+def show_values(
+    axes: Axes,
+    values: Tensor,
+    text: Callable[[float], str] | None = None,
+    dark: float = 0.6,
+    fontsize: float = 9,
+    **options: Any,
+) -> AxesImage:
+    """A matrix (H, W) as shades by ``imshow`` and its options, with numbers where ``text`` makes
+    them: white ones beyond the share ``dark`` of the largest shade.
+    """
+    axes.grid(False)
+    image = axes.imshow(values, **options)
+    if text is None:
+        return image
+    style = {"ha": "center", "va": "center", "fontsize": fontsize}
+    for (i, k), value in np.ndenumerate(values.numpy()):
+        colour = "white" if abs(value) > dark * image.norm.vmax else "black"
+        axes.text(k, i, text(value), color=colour, **style)
+    return image
 
 
 def show_picture(axes: Axes, pixels: Tensor, title: str = "") -> None:

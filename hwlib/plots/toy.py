@@ -4,7 +4,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from hwlib.plots.style import finish, new_figure
+from hwlib.plots.style import finish, new_figure, show_values
 from hwlib.toy import Function, ToyNetwork
 
 
@@ -36,63 +36,40 @@ def surface_comparison(network: ToyNetwork, function: Function, name: str) -> Fi
     x = plane(-3, 3)
     surfaces = {"network s": network(x), name: function(x), "difference": network(x) - function(x)}
     figure, axes = new_figure(1, 3, 7.2, 2.5)
-    for place, (title, values) in zip(axes, surfaces.items(), strict=True):
-        limits = {"vmin": -1, "vmax": 1} if title == "difference" else {"vmin": -3, "vmax": 3}
-        image = place.imshow(values.view(101, 101), origin="lower", extent=(-3, 3, -3, 3), **limits)
+    for place, (title, values), limit in zip(axes, surfaces.items(), (3, 3, 1), strict=True):
+        square = values.view(101, 101)
+        scale = {"origin": "lower", "extent": (-3, 3, -3, 3), "vmin": -limit, "vmax": limit}
+        figure.colorbar(show_values(place, square, **scale), ax=place, shrink=0.8)
         place.set(title=title, xlabel="$x_1$", ylabel="$x_2$")
-        place.grid(False)
-        figure.colorbar(image, ax=place, shrink=0.8)
         if title != "difference":
-            place.contour(
-                *x.T.view(2, 101, 101),
-                values.view(101, 101),
-                levels=6,
-                colors="white",
-                linewidths=0.7,
-            )
+            lines = {"levels": 6, "colors": "white", "linewidths": 0.7}
+            place.contour(*x.T.view(2, 101, 101), square, **lines)
     return finish(figure)
 
 
 def distance_scatter(network: ToyNetwork, function: Function, x: Tensor, name: str) -> Figure:
-    """A network of many inputs at the points x (N, D): output against function; equality is the
-    diagonal.
-    """
+    """Output against function at the points x (N, D); equality is the diagonal."""
     figure, (axes,) = new_figure(1, 1, 3.4, 3.0)
     limit = function(x).max().item()
     axes.plot([0, limit], [0, limit], color="black", linestyle="-", linewidth=0.8, label="equality")
-    axes.plot(
-        function(x),
-        network(x),
-        "o",
-        markersize=3,
-        markerfacecolor="none",
-        label=f"{len(x)} random points",
-    )
+    dots = {"markersize": 3, "markerfacecolor": "none", "label": f"{len(x)} random points"}
+    axes.plot(function(x), network(x), "o", **dots)
     axes.set(xlabel=name, ylabel="network s")
     axes.legend()
     return finish(figure)
 
 
 def output_plane(network: ToyNetwork) -> Figure:
-    """A network of two binary inputs, drawn over the whole square, with its rounded output at the
-    four corners.
-    """
-    x = plane(-0.25, 1.25)
+    """Two binary inputs, drawn over the whole square; the rounded output at its corners."""
+    low, high = -0.25, 1.25
     figure, (axes,) = new_figure(1, 1, 3.6, 2.9)
-    image = axes.imshow(
-        network(x).view(101, 101),
-        origin="lower",
-        extent=(-0.25, 1.25, -0.25, 1.25),
-        vmin=0,
-        vmax=1,
-        cmap="cividis",
-    )
-    figure.colorbar(image, ax=axes, label="network output")
+    values = network(plane(low, high)).view(101, 101)
+    scale = {"origin": "lower", "extent": (low, high, low, high), "vmin": 0, "vmax": 1}
+    figure.colorbar(show_values(axes, values, **scale), ax=axes, label="network output")
     corners = torch.cartesian_prod(torch.arange(2), torch.arange(2)).double()
-    for corner, output in zip(corners, network(corners), strict=True):
-        circle = {"facecolor": "white", "boxstyle": "circle"}
-        style = {"ha": "center", "va": "center", "fontsize": 13, "fontweight": "bold"}
-        axes.text(*corner.tolist(), f"{output:.0f}", bbox=circle, **style)
+    circle = {"facecolor": "white", "boxstyle": "circle"}
+    style = {"ha": "center", "va": "center", "fontsize": 13, "fontweight": "bold", "bbox": circle}
+    for corner, output in zip(corners.tolist(), network(corners), strict=True):
+        axes.text(*corner, f"{output:.0f}", **style)
     axes.set(xlabel="$x_1$", ylabel="$x_2$", xticks=[0, 1], yticks=[0, 1])
-    axes.grid(False)
     return finish(figure)

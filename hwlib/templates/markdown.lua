@@ -116,20 +116,18 @@ local function is_number(cell)
 end
 
 local function align_columns(grid)
+  for _, row in ipairs(all_rows(grid)) do
+    for _, cell in ipairs(row.cells) do cell.alignment = 'AlignDefault' end
+  end
   for column, specification in ipairs(grid.colspecs) do
     local numbers = column > 1
     for _, body in ipairs(grid.bodies) do
       for _, row in ipairs(body.body) do
-        local cell = row.cells[column]
-        numbers = numbers and (not cell or is_number(cell))
-        if cell then cell.alignment = 'AlignDefault' end
+        numbers = numbers and (not row.cells[column] or is_number(row.cells[column]))
       end
     end
     local alignment = numbers and 'AlignRight' or 'AlignLeft'
     if specification[1] == 'AlignDefault' then grid.colspecs[column] = { alignment, nil } end
-  end
-  for _, row in ipairs(grid.head.rows) do
-    for _, cell in ipairs(row.cells) do cell.alignment = 'AlignDefault' end
   end
   return grid
 end
