@@ -6,6 +6,7 @@ lost a line of code, a line of output, a heading or a figure fails. ``make_pdf``
 nbconvert's ways by LaTeX and by a browser.
 """
 
+import copy
 import hashlib
 import io
 import json
@@ -33,6 +34,7 @@ from traitlets.config import Config
 
 from hwlib import document, proof
 from hwlib.document import PICTURE_TYPES, Block
+from hwlib.results import find_claims
 
 TEMPLATES = Path(__file__).parent / "templates"
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
@@ -54,8 +56,13 @@ class PdfError(RuntimeError):
 
 
 def notebook_hash(notebook: NotebookNode) -> str:
-    """SHA-256 of a notebook's content; the PDF carries it, which ties the two together."""
-    return hashlib.sha256(json.dumps(notebook, sort_keys=True).encode()).hexdigest()
+    """SHA-256 of a notebook's content; the PDF carries it, which ties the two together. Date and
+    seconds of the run do not count, so equal runs give equal PDFs.
+    """
+    timeless = copy.deepcopy(notebook)
+    if claims := find_claims(timeless):
+        claims.update(date="", seconds={})
+    return hashlib.sha256(json.dumps(timeless, sort_keys=True).encode()).hexdigest()
 
 
 def coverage(path: str) -> set[int]:

@@ -84,11 +84,24 @@ def describe_failure(error: PapermillExecutionError, notebook: NotebookNode) -> 
     )
 
 
+def is_progress(output: NotebookNode) -> bool:
+    """Whether an output holds progress bars and nothing else."""
+    lines = output.get("text", "").replace("\r", "\n").split("\n")
+    return output.get("name") == "stderr" and all("%|" in line for line in lines if line.strip())
+
+
 def clean(notebook: NotebookNode) -> NotebookNode:
-    """Drop what papermill noted about itself: paths of this machine and times of every cell."""
+    """Drop what differs from run to run: paths of this machine, times of every cell, progress bars,
+    and the random name of the cell that papermill put in.
+    """
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
-        cell.metadata.pop("papermill", None)
+        for note in ("papermill", "execution"):
+            cell.metadata.pop(note, None)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not is_progress(output)]
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.id = "cell-injected"
     return notebook
 
 

@@ -172,6 +172,15 @@ def test_killed_at_any_stage_it_ends_with_the_same_figures(exported, tmp_path):
     assert figures(out) == figures(exported)
 
 
+def test_two_exports_give_the_same_bytes(tmp_path):
+    """The second into the same folder, whose name is a parameter; the first is in previous/."""
+    for _ in range(2):
+        done = run_hwlib("export", "demo", *SHORT, "--only", "q1,q3", "--out", tmp_path)
+        assert done.returncode == 0, done.stderr
+    for name in (f"{STEM}.pdf", f"{STEM}_Q3.pkl"):
+        assert (tmp_path / name).read_bytes() == (tmp_path / "previous" / name).read_bytes(), name
+
+
 def reached(stage: str, out) -> bool:
     """Whether the unfinished files show that the export has come so far."""
     folder = out / ".partial"

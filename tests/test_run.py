@@ -69,3 +69,13 @@ def test_missing_inputs_are_found_before_a_kernel_starts(tmp_path):
     run.check_inputs(empty, ("q1", "q2"))
     with pytest.raises(run.RunError, match="cuda:77"):
         run.check_inputs(Parameters(device="cuda:77"), ("q1",))
+
+
+def test_progress_bars_are_not_kept_and_warnings_are(use_notebook):
+    bars = "from tqdm import tqdm\nfor _ in tqdm(range(3)):\n    pass"
+    target = use_notebook(
+        new_code_cell(bars), new_code_cell("import sys\nprint('careful', file=sys.stderr)")
+    )
+    run.execute(PARAMETERS, run.QUESTIONS, target)
+    first, second = nbformat.read(target, as_version=4).cells[-2:]
+    assert first.outputs == [] and second.outputs[0].text == "careful\n"
