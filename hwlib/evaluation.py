@@ -79,7 +79,8 @@ def class_activation_maps(network: BigCatsNet, images: Tensor, classes: Tensor) 
     size = (IMAGE_SIZE, IMAGE_SIZE)
     x = F.interpolate(images.float() / 255, size, mode="bilinear", antialias=True)
     features = network.eval().feature_map(x)
-    maps = torch.einsum("nc,nchw->nhw", network.head[-1].weight[classes], features)
+    weight = network.state_dict()["head.2.weight"]  # of the last layer, (K, C)
+    maps = torch.einsum("nc,nchw->nhw", weight[classes], features)
     return F.interpolate(maps.unsqueeze(1), images.shape[-2:], mode="bilinear").squeeze(1)
 
 

@@ -6,14 +6,14 @@ Nothing here uses automatic differentiation, built-in losses, activations, layer
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from hwlib.activations import ACTIVATIONS, softmax
 
-History = dict[str, list[float]]
+History = dict[str, list[Any]]  # figures by name: a number an epoch, or a list of each network's
 
 
 class FullyConnectedNetwork:
@@ -209,7 +209,9 @@ def train(
     names = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
     history: History = {name: [] for name in names}
     for _ in progress(range(epochs)):
-        figures = train_epoch(network, digits.x_train, digits.y_train, batch_size)
+        figures: tuple[Tensor, ...] = train_epoch(
+            network, digits.x_train, digits.y_train, batch_size
+        )
         figures += evaluate(network, digits.x_test, digits.y_test, batch_size)
         for values, figure in zip(history.values(), figures, strict=True):
             values.append(figure.tolist())

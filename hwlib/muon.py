@@ -56,7 +56,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Move every filter along its orthogonalised Nesterov momentum."""
         for group in self.param_groups:
             for filters in (p for p in group["params"] if p.grad is not None):

@@ -145,7 +145,7 @@ def range_edges(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """
     rows = {}
     for name, table in tables.items():
-        best = table.loc[table["train_loss"].idxmin()]
+        best = table.iloc[table["train_loss"].argmin()]
         rows[name] = {
             "untrained loss": best["untrained_loss"],
             "stable edge, lr": best["lr"],

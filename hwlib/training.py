@@ -255,7 +255,7 @@ def start(
 ) -> TrainingState:
     """An untrained network, its average and its optimisers, on the device."""
     network, average = (
-        make_network().to(device, memory_format=torch.channels_last) for _ in range(2)
+        make_network().to(device).to(memory_format=torch.channels_last) for _ in range(2)
     )
     average.load_state_dict(network.state_dict())
     names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
