@@ -105,7 +105,7 @@ def import_class_file(path: Path) -> ModuleType:
     try:
         code = compile(path.read_bytes(), path.name, "exec")
         with watching():
-            exec(code, vars(module))
+            exec(code, vars(module))  # noqa: S102 - watched, in a process of its own
     except BundleError:
         raise
     except (Exception, SystemExit) as error:
