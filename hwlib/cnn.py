@@ -22,7 +22,7 @@ CLASS_NAMES = [
     "SNOW LEOPARD",
     "TIGER",
 ]
-IMAGE_SIZE = 192  # pixels, in memory and in evaluation
+IMAGE_SIZE = 192  # pixels, in memory and in evaluation; training zooms in and sees fewer
 WIDTHS = (16, 32, 48, 72)  # channels of the stem and of the three stages
 
 
