@@ -182,15 +182,13 @@ def run_sweep(
     out = runs[0].out
     try:
         performed = sweep.sweep(runs, say=lambda text: tqdm.write(text, sys.stderr), **options)
-    except sweep.ERRORS as error:
+    except sweep.SweepError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         click.echo("\nInterrupted. The same command does the runs that are missing.", err=True)
         sys.exit(130)
     if leaderboard.write_index(runs) or performed:
-        from hwlib.summary import write_summary
-
-        write_summary(out)
+        leaderboard.write_summary(out)
     table = leaderboard.load_sweep(out)
     board = leaderboard.leaderboard(table, list(runs[0].swept))
     failed = int((table["status"] != "done").sum())

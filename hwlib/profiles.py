@@ -1,55 +1,53 @@
 """Where parameter values come from: the notebook's own cell, the files in ``params/`` and what they
 extend, and ``-p NAME VALUE`` from a command line.
 
-Values arrive as text, from YAML and command line alike, each with the place where it stood; the
-schema converts them.
+Values arrive as text, from YAML and command line alike; the schema converts them. Settings are
+dictionaries whose names remember where they were written.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
-from hwlib.parameters import PROFILES, ParameterError, Parameters, check, suggest
-
-SWEEP_KEYS = ("only", "grid", "zip", "seeds")  # what a sweep file may hold besides parameters
+from hwlib.parameters import PROFILES, Axes, ParameterError, Parameters, check, suggest
 
 
-class Setting(NamedTuple):
-    """A value as it was written, and where: ``params/demo.yaml, line 2``."""
+class Placed(str):
+    """A piece of text and where it was written, as ``params/demo.yaml, line 2``."""
 
-    value: Any
     source: str
 
+    def __new__(cls, text: str, source: str) -> "Placed":
+        """The text, with its place."""
+        placed = super().__new__(cls, text)
+        placed.source = source
+        return placed
 
-class Text(str):
-    """A piece of a YAML file that remembers its place."""
 
-    source = ""
+Settings = dict[Placed, Any]
 
 
 class Loader(yaml.BaseLoader):
     """Leaves every scalar as text with its place, and refuses a name that stands twice."""
 
-    def construct_scalar(self, node: yaml.ScalarNode) -> Text:
+    def construct_scalar(self, node: yaml.ScalarNode) -> Placed:
         """The scalar as it was written."""
-        text = Text(super().construct_scalar(node))
-        text.source = f"{node.start_mark.name}, line {node.start_mark.line + 1}"
-        return text
+        mark = node.start_mark
+        return Placed(super().construct_scalar(node), f"{mark.name}, line {mark.line + 1}")
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """A dictionary; its keys are ``Text``."""
-        names = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in names:
-                problem = f"{key.value!r} stands here twice"
-                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-            names.add(key.value)
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Settings:
+        """A dictionary; its names are ``Placed``."""
+        names = [name.value for name, _ in node.value]
+        for i, (name, _) in enumerate(node.value):
+            if name.value in names[:i]:
+                problem = f"{name.value!r} stands here twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, name.start_mark)
         return super().construct_mapping(node, deep)
 
 
-def read_yaml(path: Path) -> dict[Text, Any]:
+def read_yaml(path: Path) -> Settings:
     """A YAML file of ``name: value`` lines.
 
     Raises:
@@ -59,7 +57,7 @@ def read_yaml(path: Path) -> dict[Text, Any]:
         with path.open(encoding="utf-8") as file:
             content = yaml.load(file, Loader=Loader)
     except yaml.MarkedYAMLError as error:
-        line = (error.problem_mark or error.context_mark).line + 1
+        line = error.problem_mark.line + 1
         raise ParameterError(f"{path}, line {line}: not valid YAML: {error.problem}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParameterError(f"{path} is not valid YAML: {error}") from error
@@ -74,10 +72,8 @@ def parse_value(value: str) -> Any:
     Raises:
         ParameterError: the list is not closed.
     """
-    if not value.startswith("["):
-        return value
     try:
-        return yaml.load(value, Loader=yaml.BaseLoader)
+        return yaml.load(value, Loader=yaml.BaseLoader) if value.startswith("[") else value
     except yaml.YAMLError as error:
         raise ParameterError(f"{value!r} is not a list such as [0.01, 0.1]") from error
 
@@ -96,36 +92,34 @@ def profile_path(profile: str, folder: Path = Path()) -> Path:
     return path
 
 
-def read_chain(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Setting]:
-    """A file's settings on top of those of the files that it extends.
+def override(below: Settings, above: Settings) -> Settings:
+    """Both; ``above`` wins with its places, where ``below | above`` keeps those of ``below``."""
+    return {name: value for name, value in below.items() if name not in above} | above
 
-    Args:
-        path: of the YAML file.
-        below: the files that led here, each extending the next.
+
+def read_chain(path: Path) -> Settings:
+    """A file's settings on top of those of the files that it extends.
 
     Raises:
         ParameterError: a file is wrong or missing, or the files extend each other in a circle.
     """
-    content = read_yaml(path)
-    settings = {str(name): Setting(value, name.source) for name, value in content.items()}
-    if "extends" not in settings:
-        return settings
-    base, source = settings.pop("extends")
-    below = (*below, path.resolve())
-    try:
-        if not isinstance(base, str):
-            raise ParameterError("extends takes the name or the path of one profile")
-        parent = profile_path(base, path.parent)
-        if parent.resolve() in below:
-            circle = " → ".join(p.name for p in (*below, parent))
-            raise ParameterError(f"extends goes round in a circle: {circle}")
-    except ParameterError as error:
-        raise ParameterError(f"{source}: {error}") from error
-    return read_chain(parent, below) | settings
+    files, settings = [path], read_yaml(path)
+    while "extends" in settings:
+        base = settings.pop("extends")
+        try:
+            path = profile_path(str(base), files[-1].parent)
+            if path.resolve() in [file.resolve() for file in files]:
+                circle = " → ".join(file.name for file in (*files, path))
+                raise ParameterError(f"extends goes round in a circle: {circle}")
+        except ParameterError as error:
+            raise ParameterError(f"{getattr(base, 'source', files[-1])}: {error}") from error
+        files.append(path)
+        settings = override(read_yaml(path), settings)
+    return settings
 
 
-def collect(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> dict[str, Setting]:
-    """Every setting that differs from the notebook's defaults, with its place; not yet checked.
+def collect(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> Settings:
+    """Every setting that differs from the notebook's defaults; not yet checked.
 
     Args:
         profile: name of a file in ``params/``, or the path of a YAML file.
@@ -135,18 +129,15 @@ def collect(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> dict[str
         ParameterError: a file is wrong or missing.
     """
     path = profile_path(profile)
-    settings = {"profile": Setting(path.stem, "the file's name")} | read_chain(path)
-    return settings | {name: Setting(parse_value(v), f"-p {name}") for name, v in overrides}
+    named = override({Placed("profile", "the file's name"): path.stem}, read_chain(path))
+    given = {Placed(name, f"-p {name}"): parse_value(value) for name, value in overrides}
+    return override(named, given)
 
 
-def check_settings(settings: dict[str, Setting]) -> Parameters:
-    """Convert and check.
-
-    Raises:
-        ParameterError: as for ``parameters.check``, each line with its place.
-    """
-    values = {name: setting.value for name, setting in settings.items()}
-    return check(values, {name: setting.source for name, setting in settings.items()})
+def split(settings: Settings) -> tuple[Settings, Settings]:
+    """What are parameters, and what a sweep does with them."""
+    axes = {name: value for name, value in settings.items() if name in Axes.model_fields}
+    return {name: value for name, value in settings.items() if name not in axes}, axes
 
 
 def load_profile(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> Parameters:
@@ -155,14 +146,11 @@ def load_profile(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> Par
     Raises:
         ParameterError: anything is wrong, or the profile is a sweep.
     """
-    settings = collect(profile, overrides)
-    for key in SWEEP_KEYS:
-        if key in settings and key not in Parameters.model_fields:
-            raise ParameterError(
-                f"{settings[key].source}: {key!r} belongs to a sweep; run it with "
-                f"python -m hwlib sweep {profile}"
-            )
-    return check_settings(settings)
+    parameters, axes = split(collect(profile, overrides))
+    for name in axes:
+        hint = f"{name!r} belongs to a sweep; run it with python -m hwlib sweep {profile}"
+        raise ParameterError(f"{name.source}: {hint}")
+    return check(Parameters, parameters)
 
 
 def explain(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> list[tuple[str, Any, str]]:
@@ -171,10 +159,9 @@ def explain(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> list[tup
     Raises:
         ParameterError: anything is wrong.
     """
-    settings = collect(profile, overrides)
-    parameters = {name: value for name, value in settings.items() if name not in SWEEP_KEYS}
-    checked = check_settings(parameters)
+    settings, _ = split(collect(profile, overrides))
+    sources = {name: name.source for name in settings}
     return [
-        (name, value, settings[name].source if name in settings else "the notebook's default")
-        for name, value in checked.model_dump().items()
+        (name, value, sources.get(name, "the notebook's default"))
+        for name, value in check(Parameters, settings).model_dump().items()
     ]

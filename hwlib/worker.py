@@ -1,29 +1,100 @@
-"""A process that performs runs: ``python -m hwlib.worker``, started by ``hwlib.pool``.
+"""A process that performs runs: ``python -m hwlib.worker``, started by ``hwlib.sweep``.
 
-Runs come in as lines on standard input, and each is answered with its status on standard output.
-The imports of the notebook are made once; where the system allows, every run and its kernel are
-forked from here, so that they start with everything imported. When standard input closes, whoever
-gave the runs is gone, and nothing goes on.
+Runs come in as lines on standard input, and each is answered on standard output. On Linux the
+notebook's imports are made here once, and every kernel is forked from this process instead of being
+started anew: everything that is imported here is imported there. When whoever gave the runs dies,
+this process and its kernel die with it.
 """
 
 import ast
+import asyncio
+import ctypes
 import json
 import os
 import shutil
 import signal
 import sys
 import time
-from multiprocessing.connection import wait
+import uuid
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import nbformat
+from ipykernel.kernelapp import IPKernelApp
+from jupyter_client import AsyncKernelManager
+from jupyter_client.provisioning import LocalProvisioner
 from nbconvert.filters import strip_ansi
 
-from hwlib.kernel import CAN_FORK, ForkedProcess, ForkingKernelManager
 from hwlib.parameters import NOTEBOOK, Parameters
-from hwlib.plan import Run, code_hash
+from hwlib.plan import Run, code_hash, publish, unfinished_folder
 from hwlib.run import KernelDied, RunError, execute, select
-from hwlib.store import describe, publish, unfinished_folder
+
+CAN_FORK = sys.platform == "linux"  # elsewhere forked processes may not use all of the system
+PR_SET_PDEATHSIG = 1  # from linux/prctl.h
+
+
+def die_with_parent() -> None:
+    """Have Linux kill this process when the one that started it ends, however that ends."""
+    if CAN_FORK:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if CAN_FORK:
+
+    class ForkedKernel(get_context("fork").Process):
+        """A kernel in a copy of this process, handled like a ``subprocess.Popen``.
+
+        Args:
+            arguments: for IPython's kernel, as on its command line.
+        """
+
+        stdin = stdout = stderr = None
+
+        def __init__(self, arguments: list[str]):
+            super().__init__()
+            self.arguments = arguments
+
+        def run(self) -> None:
+            """In the copy: what ``python -m ipykernel_launcher`` does, in an event loop's child."""
+            die_with_parent()
+            asyncio.set_event_loop(asyncio.new_event_loop())
+            handle = f"--IPKernelApp.parent_handle={os.getppid()}"
+            IPKernelApp.launch_instance([*self.arguments, handle])
+
+        def poll(self) -> int | None:
+            """The exit code, once there is one."""
+            return self.exitcode
+
+        def wait(self) -> int | None:
+            """The exit code, as soon as there is one."""
+            self.join()
+            return self.exitcode
+
+        def send_signal(self, signum: int) -> None:
+            """Send a signal to the kernel alone."""
+            os.kill(self.pid, signum)
+
+
+class ForkingProvisioner(LocalProvisioner):
+    """Starts a kernel by forking."""
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
+        """Fork a kernel with the arguments that ``ipykernel_launcher`` would get."""
+        self.process = ForkedKernel(cmd[cmd.index("ipykernel_launcher") + 1 :])
+        self.process.start()
+        self.pid = self.process.pid
+        return self.connection_info
+
+
+class ForkingKernelManager(AsyncKernelManager):
+    """jupyter_client's manager, with the provisioner above."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.provisioner = ForkingProvisioner(
+            kernel_id=str(uuid.uuid4()), kernel_spec=self.kernel_spec, parent=self
+        )
 
 
 def import_for(questions: tuple[str, ...]) -> None:
@@ -62,38 +133,25 @@ def perform(run: Run) -> None:
     begun = time.perf_counter()
     try:
         traceback = execute_in(folder, run)
-        seconds = time.perf_counter() - begun
-        record = describe(run, "failed" if traceback else "done", seconds, traceback)
-        results = folder / "results.json"
-        if results.exists():
-            record["device"] = json.loads(results.read_text())["device"]
-        publish(folder, run, record)
+        publish(folder, run, time.perf_counter() - begun, traceback)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def perform_forked(run: Run) -> None:
-    """``perform`` in a forked process; ends this process when that one does not end well."""
-    child = ForkedProcess(target=perform, args=(run,))
-    child.start()
-    # Nobody sends anything during a run, so standard input is readable only when it has closed.
-    if child.sentinel not in wait([child.sentinel, sys.stdin]):
-        os.killpg(0, signal.SIGKILL)
-    child.join()
-    if child.exitcode:
-        sys.exit(f"The run's process ended with exit code {child.exitcode}.")
-
-
 def serve() -> None:
     """Perform runs until standard input closes."""
+    die_with_parent()
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever else is printed here or by a kernel is no answer
     code = code_hash()
     for line in sys.stdin:
         run = Run(**json.loads(line))
         if run.code != code:
             sys.exit("Notebook or library here are not those that the sweep was planned with.")
-        import_for(tuple(run.questions))
-        (perform_forked if CAN_FORK else perform)(run)
-        print("performed", flush=True)
+        if CAN_FORK:
+            import_for(tuple(run.questions))
+        perform(run)
+        print("performed", file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -26,13 +26,9 @@ REPORT_ROOMS = {
     "export",
     "profiles",
     "plan",
-    "kernel",
     "worker",
-    "pool",
-    "store",
     "sweep",
     "leaderboard",
-    "summary",
 }
 
 
