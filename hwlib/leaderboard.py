@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from hwlib.plan import Run, read_file, read_run
+from hwlib.plan import Run, read_run
 from hwlib.plots import comparison
 from hwlib.plots.style import STYLE
 
@@ -63,23 +63,6 @@ def read_index(out: str) -> dict[str, Any]:
         return json.load(file)
 
 
-def read_runs(out: str) -> list[dict[str, Any]]:
-    """The record of every run of the sweep, with the content of its ``results.json``.
-
-    Raises:
-        FileNotFoundError: there is no sweep in ``out``.
-    """
-    missing = {"status": "missing", "swept": {}, "seconds": None, "traceback": "", "files": {}}
-    records = []
-    for key in read_index(out)["runs"]:
-        record = read_run(out, key) or missing
-        found = record["status"] == "done" and "results.json" in record["files"]
-        results = json.loads(read_file(out, key, "results.json")) if found else {}
-        swept = {n: str(v) if isinstance(v, list) else v for n, v in record["swept"].items()}
-        records.append(record | {"key": key, "swept": swept, "results": results})
-    return records
-
-
 def load_sweep(out: str) -> pd.DataFrame:
     """One row a run: what was swept, the last epoch's figures of Question 3 and those of the best
     epoch of Question 4, status and seconds.
@@ -88,14 +71,14 @@ def load_sweep(out: str) -> pd.DataFrame:
         FileNotFoundError: there is no sweep in ``out``.
     """
     rows = []
-    for run in read_runs(out):
-        row = {"run": run["key"], "status": run["status"], **run["swept"]}
-        for name, values in run["results"].get("q3", {}).get("history", {}).items():
-            row[f"q3_{name}"] = values[-1]
-        for name in Q4_FIGURES if "q4" in run["results"] else ():
-            row[f"q4_{name}"] = run["results"]["q4"][name]
-        reason = run["traceback"].partition("\n")[0]
-        rows.append(row | {"seconds": run["seconds"], "reason": reason})
+    for key in read_index(out)["runs"]:
+        run = read_run(out, key) or {"status": "missing"}
+        row = {"run": key, "status": run["status"], **run.get("swept", {})}
+        q3, q4 = (run.get("results", {}).get(question, {}) for question in ("q3", "q4"))
+        row |= {f"q3_{name}": values[-1] for name, values in q3.get("history", {}).items()}
+        row |= {f"q4_{name}": q4[name] for name in Q4_FIGURES if name in q4}
+        reason = run.get("traceback", "").partition("\n")[0]
+        rows.append(row | {"seconds": run.get("seconds"), "reason": reason})
     return pd.DataFrame(rows)
 
 
@@ -105,12 +88,12 @@ def load_histories(out: str, question: str) -> pd.DataFrame:
     Raises:
         FileNotFoundError: there is no sweep in ``out``.
     """
-    tables = []
-    for run in read_runs(out):
+    tables = [pd.DataFrame()]
+    for run in filter(None, (read_run(out, key) for key in read_index(out)["runs"])):
         if history := run["results"].get(question, {}).get("history"):
             table = pd.DataFrame(history).assign(run=run["key"], **run["swept"])
             tables.append(table.assign(epoch=table.index + 1))
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    return pd.concat(tables, ignore_index=True)
 
 
 def ranking(table: pd.DataFrame) -> tuple[str, bool] | None:
@@ -123,7 +106,8 @@ def settings_of(table: pd.DataFrame, swept: list[str]) -> pd.Series:
     names = [name for name in swept if name != "seed"]
     if not names:
         return pd.Series("all seeds", index=table.index)
-    return table[names].apply(lambda row: ", ".join(f"{n} {v}" for n, v in row.items()), axis=1)
+    rows = table[names].astype(object)  # or a whole number in a row with another would be none
+    return rows.apply(lambda row: ", ".join(f"{n} {v}" for n, v in row.items()), axis=1)
 
 
 def spread(values: pd.Series) -> str:

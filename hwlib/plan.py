@@ -14,8 +14,8 @@ import platform
 import shutil
 import tempfile
 import uuid
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -34,23 +34,14 @@ RECORD = "run.json"
 
 @dataclass(frozen=True)
 class Run:
-    """One execution of the notebook, as it is sent to whoever performs it.
+    """One execution of the notebook, as it is sent to whoever performs it."""
 
-    Args:
-        key: the run's name: a hash of notebook, library, parameters, questions and data.
-        parameters: all of them, by name.
-        swept: those that tell the runs of a sweep apart.
-        questions: whose cells are run.
-        out: the sweep's folder, or an address that fsspec knows.
-        code: hash of notebook and library.
-    """
-
-    key: str
-    parameters: dict[str, Any]
-    swept: dict[str, Any]
-    questions: tuple[str, ...]
-    out: str
-    code: str
+    key: str  # the run's name: a hash of notebook, library, parameters, questions and data
+    parameters: dict[str, Any]  # all of them
+    swept: dict[str, Any]  # those that tell the runs of a sweep apart, for people
+    questions: tuple[str, ...]  # whose cells are run
+    out: str  # the sweep's folder, or an address that fsspec knows
+    code: str  # hash of notebook and library
 
     def __str__(self) -> str:
         """``learning_rate 0.1  seed 42``."""
@@ -91,13 +82,13 @@ def fingerprint(content: dict[str, Any], questions: tuple[str, ...], code: str) 
     return sha256(json.dumps(facts).encode())
 
 
-def axes_of(found: Axes, seeds_source: str) -> list[list[Settings]]:
+def axes_of(found: Axes) -> list[list[Settings]]:
     """What is combined with what: each ``grid`` line, all of ``zip`` together, the seeds."""
-    groups = [{name: values} for name, values in found.grid.items()]
-    groups += [found.zip, {Placed("seed", seeds_source): found.seeds}]
+    rows = zip(*found.zip.values(), strict=True)
     axes = [
-        [dict(zip(group, row, strict=True)) for row in zip(*group.values(), strict=True)]
-        for group in groups
+        *([{name: value} for value in values] for name, values in found.grid.items()),
+        [dict(zip(found.zip, row, strict=True)) for row in rows],
+        [{Placed("seed", getattr(seed, "source", "seeds")): seed} for seed in found.seeds],
     ]
     return [axis for axis in axes if axis]
 
@@ -145,9 +136,8 @@ def plan(
     """
     path = profile_path(sweep_file)
     shared, lists = split(collect(sweep_file, overrides))
-    lists = override(lists, {Placed("only", "--only"): only} if only else {})
-    found = check(Axes, lists)
-    axes = axes_of(found, next((name.source for name in lists if name == "seeds"), ""))
+    found = check(Axes, override(lists, {Placed("only", "--only"): only} if only else {}))
+    axes = axes_of(found)
     if not axes:
         raise ParameterError(f"{path}, line 1: nothing to sweep; a sweep has grid, zip or seeds")
     swept = [name for axis in axes for name in axis[0]]
@@ -160,8 +150,9 @@ def plan(
         key = fingerprint(content, found.only, code)
         if key in runs:
             raise ParameterError(f"{path}: two runs are the same: {runs[key]}")
-        values = {str(name): content[name] for name in swept}
-        runs[key] = Run(key, content, values, found.only, out, code)
+        tried = {str(name): content[name] for name in swept}
+        tried |= {name: str(value) for name, value in tried.items() if isinstance(value, list)}
+        runs[key] = Run(key, content, tried, found.only, out, code)
     return list(runs.values())
 
 
@@ -171,24 +162,27 @@ def local_folder(out: str) -> Path | None:
     return Path(root, "runs") if isinstance(files, LocalFileSystem) else None
 
 
-def unfinished_folder(run: Run) -> Path:
-    """A new folder for a run's files: beside its final place where that can be renamed into."""
+@contextmanager
+def unfinished_folder(run: Run) -> Iterator[Path]:
+    """A new folder for a run's files, beside its final place where it can be renamed into that;
+    what is not published is deleted.
+    """
     parent = local_folder(run.out) or Path(tempfile.gettempdir())
     folder = parent / f".{run.key}-{uuid.uuid4().hex[:8]}"
     folder.mkdir(parents=True)
-    return folder
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def publish(folder: Path, run: Run, seconds: float, traceback: str = "") -> None:
-    """Write ``run.json`` and give a run's folder its final name, in place of what may be there.
+    """Write ``run.json`` into a run's folder and move it to its final place, where another may be.
 
-    Args:
-        folder: holds the run's files; gone afterwards.
-        seconds: that the run took.
-        traceback: of a run that failed.
+    A traceback says that the run failed.
     """
     contents = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    results = json.loads(contents.get("results.json", b"{}"))
+    results = json.loads(contents.get("results.json", "{}"))
     record = {
         "key": run.key,
         "status": "failed" if traceback else "done",
@@ -204,32 +198,25 @@ def publish(folder: Path, run: Run, seconds: float, traceback: str = "") -> None
         "files": {name: sha256(content) for name, content in contents.items()},
     }
     write_json(record, folder / RECORD)
-    files, root = fsspec.url_to_fs(run.out)
-    final = f"{root}/runs/{run.key}"
+    files, root = fsspec.url_to_fs(f"{run.out}/runs/{run.key}")
     with suppress(FileNotFoundError):
-        files.rm(final, recursive=True)
+        files.rm(root, recursive=True)
     if local_folder(run.out):
-        os.replace(folder, final)
+        os.replace(folder, root)
     else:
-        files.put(f"{folder}/", f"{final}/", recursive=True)
-        shutil.rmtree(folder)
+        files.put(f"{folder}/", f"{root}/", recursive=True)
 
 
 def read_run(out: str, key: str) -> dict[str, Any] | None:
-    """A run's record; None where the run is missing, or any of its files is not as it was."""
+    """A run's record, with what its ``results.json`` says as ``results``; None where the run is
+    missing, or any of its files is not as it was.
+    """
+    files, root = fsspec.url_to_fs(f"{out}/runs/{key}")
     try:
-        record = json.loads(read_file(out, key, RECORD))
-        digests = {name: sha256(read_file(out, key, name)) for name in record["files"]}
+        record = json.loads(files.cat_file(f"{root}/{RECORD}"))
+        contents = {name: files.cat_file(f"{root}/{name}") for name in record["files"]}
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return record if digests == record["files"] else None
-
-
-def read_file(out: str, key: str, name: str) -> bytes:
-    """A file of a run.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    files, root = fsspec.url_to_fs(out)
-    return files.cat_file(f"{root}/runs/{key}/{name}")
+    if {name: sha256(content) for name, content in contents.items()} != record["files"]:
+        return None
+    return record | {"results": json.loads(contents.get("results.json", "{}"))}

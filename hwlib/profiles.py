@@ -29,22 +29,26 @@ class Placed(str):
 Settings = dict[Placed, Any]
 
 
-class Loader(yaml.BaseLoader):
-    """Leaves every scalar as text with its place, and refuses a name that stands twice."""
+def placed(node: yaml.Node) -> Any:
+    """What a piece of YAML says: lists and dictionaries of text, with its places.
 
-    def construct_scalar(self, node: yaml.ScalarNode) -> Placed:
-        """The scalar as it was written."""
-        mark = node.start_mark
-        return Placed(super().construct_scalar(node), f"{mark.name}, line {mark.line + 1}")
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Settings:
-        """A dictionary; its names are ``Placed``."""
-        names = [name.value for name, _ in node.value]
-        for i, (name, _) in enumerate(node.value):
-            if name.value in names[:i]:
-                problem = f"{name.value!r} stands here twice"
-                raise yaml.constructor.ConstructorError(None, None, problem, name.start_mark)
-        return super().construct_mapping(node, deep)
+    Raises:
+        ParameterError: a name in a dictionary is no text, or stands there twice.
+    """
+    source = f"{node.start_mark.name}, line {node.start_mark.line + 1}"
+    if isinstance(node, yaml.ScalarNode):
+        return Placed(node.value, source)
+    if isinstance(node, yaml.SequenceNode):
+        return [placed(item) for item in node.value]
+    content: Settings = {}
+    for key, value in node.value:
+        name = placed(key)
+        if not isinstance(name, Placed):
+            raise ParameterError(f"{source}: a name must be a piece of text")
+        if name in content:
+            raise ParameterError(f"{name.source}: {name!r} stands here twice")
+        content[name] = placed(value)
+    return content
 
 
 def read_yaml(path: Path) -> Settings:
@@ -55,15 +59,15 @@ def read_yaml(path: Path) -> Settings:
     """
     try:
         with path.open(encoding="utf-8") as file:
-            content = yaml.load(file, Loader=Loader)
+            node = yaml.compose(file, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1
         raise ParameterError(f"{path}, line {line}: not valid YAML: {error.problem}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParameterError(f"{path} is not valid YAML: {error}") from error
-    if not isinstance(content, dict):
+    if not isinstance(node, yaml.MappingNode):
         raise ParameterError(f"{path}, line 1: must hold lines of the form 'name: value'")
-    return content
+    return placed(node)
 
 
 def parse_value(value: str) -> Any:
@@ -97,25 +101,20 @@ def override(below: Settings, above: Settings) -> Settings:
     return {name: value for name, value in below.items() if name not in above} | above
 
 
-def read_chain(path: Path) -> Settings:
-    """A file's settings on top of those of the files that it extends.
+def base_of(base: Any, files: list[Path]) -> Path:
+    """The file that the last of ``files`` extends.
 
     Raises:
-        ParameterError: a file is wrong or missing, or the files extend each other in a circle.
+        ParameterError: there is none, or the files extend each other in a circle.
     """
-    files, settings = [path], read_yaml(path)
-    while "extends" in settings:
-        base = settings.pop("extends")
-        try:
-            path = profile_path(str(base), files[-1].parent)
-            if path.resolve() in [file.resolve() for file in files]:
-                circle = " → ".join(file.name for file in (*files, path))
-                raise ParameterError(f"extends goes round in a circle: {circle}")
-        except ParameterError as error:
-            raise ParameterError(f"{getattr(base, 'source', files[-1])}: {error}") from error
-        files.append(path)
-        settings = override(read_yaml(path), settings)
-    return settings
+    try:
+        path = profile_path(str(base), files[-1].parent)
+        if path.resolve() in [file.resolve() for file in files]:
+            circle = " → ".join(file.name for file in (*files, path))
+            raise ParameterError(f"extends goes round in a circle: {circle}")
+    except ParameterError as error:
+        raise ParameterError(f"{getattr(base, 'source', files[-1])}: {error}") from error
+    return path
 
 
 def collect(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> Settings:
@@ -128,8 +127,12 @@ def collect(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> Settings
     Raises:
         ParameterError: a file is wrong or missing.
     """
-    path = profile_path(profile)
-    named = override({Placed("profile", "the file's name"): path.stem}, read_chain(path))
+    files = [profile_path(profile)]
+    settings = read_yaml(files[0])
+    while "extends" in settings:
+        files.append(base_of(settings.pop("extends"), files))
+        settings = override(read_yaml(files[-1]), settings)
+    named = override({Placed("profile", "the file's name"): files[0].stem}, settings)
     given = {Placed(name, f"-p {name}"): parse_value(value) for name, value in overrides}
     return override(named, given)
 

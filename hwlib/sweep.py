@@ -95,8 +95,7 @@ class Worker:
 
 
 def perform(run: Run, threads: int) -> None:
-    """Have a run performed by this thread's worker process; a process that dies is replaced, and
-    the run tried again.
+    """Have a run performed by this thread's worker process, and by another one where that dies.
 
     Raises:
         WorkerDied: every time, or the sweep is interrupted.
@@ -227,7 +226,8 @@ def outcome(run: Run, future: Future) -> dict[str, Any]:
         f"A worker performed this run, but it is not in {run.out}. Let all workers share a file "
         "system with this machine, or choose an address such as s3://... with --out."
     )
-    publish(unfinished_folder(run), run, 0, str(reason) or repr(reason))
+    with unfinished_folder(run) as folder:
+        publish(folder, run, 0, str(reason) or repr(reason))
     return read_run(run.out, run.key)
 
 

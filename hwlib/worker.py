@@ -11,13 +11,11 @@ import asyncio
 import ctypes
 import json
 import os
-import shutil
 import signal
 import sys
 import time
 import uuid
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -106,36 +104,23 @@ def import_for(questions: tuple[str, ...]) -> None:
             exec(compile(ast.Module(imports, []), str(NOTEBOOK), "exec"), {})
 
 
-def execute_in(folder: Path, run: Run) -> str:
-    """Execute the notebook in ``folder``; what a failing cell raised, empty where none failed.
-
-    Raises:
-        KernelDied: the kernel died.
-    """
-    parameters = Parameters(**run.parameters | {"output_dir": str(folder)})
-    options = {"kernel_manager_class": ForkingKernelManager} if CAN_FORK else {}
-    try:
-        execute(parameters, run.questions, folder / NOTEBOOK.name, **options)
-    except KernelDied:
-        raise
-    except RunError as error:
-        lines = getattr(error.__cause__, "traceback", [])
-        return strip_ansi("\n".join([str(error), *lines]))
-    return ""
-
-
 def perform(run: Run) -> None:
     """Execute the notebook in a folder of its own, and publish the folder.
 
     A cell that fails is a result too. Anything else that goes wrong is raised, for another try.
     """
-    folder = unfinished_folder(run)
-    begun = time.perf_counter()
-    try:
-        traceback = execute_in(folder, run)
+    options = {"kernel_manager_class": ForkingKernelManager} if CAN_FORK else {}
+    traceback, begun = "", time.perf_counter()
+    with unfinished_folder(run) as folder:
+        parameters = Parameters(**run.parameters | {"output_dir": str(folder)})
+        try:
+            execute(parameters, run.questions, folder / NOTEBOOK.name, **options)
+        except KernelDied:
+            raise
+        except RunError as error:
+            lines = getattr(error.__cause__, "traceback", [])
+            traceback = strip_ansi("\n".join([str(error), *lines]))
         publish(folder, run, time.perf_counter() - begun, traceback)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def serve() -> None:

@@ -19,7 +19,7 @@ from conftest import ROOT, run_hwlib
 
 from hwlib import leaderboard, sweep
 from hwlib.__main__ import main
-from hwlib.plan import Run, data_files, plan, publish, read_file, read_run, unfinished_folder
+from hwlib.plan import Run, data_files, plan, publish, read_run, unfinished_folder
 
 TINY = """\
 extends: demo
@@ -445,14 +445,14 @@ def test_nothing_is_begun_once_a_sweep_is_interrupted(monkeypatch, tmp_path):
 def test_a_run_is_published_whole_and_replaced(scheme, tmp_path):
     run = a_run(f"{scheme}{tmp_path}/out")
     assert read_run(run.out, run.key) is None
-    for text in ('{"device": "first"}', '{"device": "second"}'):
-        folder = unfinished_folder(run)
-        (folder / "results.json").write_text(text)
-        publish(folder, run, seconds=1)
+    for results in ({"device": "first"}, {"device": "second"}):
+        with unfinished_folder(run) as folder:
+            (folder / "results.json").write_text(json.dumps(results))
+            publish(folder, run, seconds=1)
         assert not folder.exists()
-        assert read_run(run.out, run.key)["status"] == "done"
-        assert read_run(run.out, run.key)["device"] in text
-        assert read_file(run.out, run.key, "results.json").decode() == text
+        record = read_run(run.out, run.key)
+        assert (record["status"], record["device"]) == ("done", results["device"])
+        assert record["results"] == results
 
 
 def test_nothing_is_ranked_by_a_test_figure():

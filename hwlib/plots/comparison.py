@@ -59,8 +59,7 @@ def curves(histories: pd.DataFrame) -> Figure:
         for setting, part in histories.groupby("setting", sort=False):
             band = part.groupby("epoch")[name].agg(["mean", "std"])
             low, high = band["mean"] - band["std"], band["mean"] + band["std"]
-            marker = "o" if len(band) == 1 else ""
-            place.plot(band.index, band["mean"], marker=marker, label=setting, **look[setting])
+            place.plot(band.index, band["mean"], marker=".", label=setting, **look[setting])
             place.fill_between(band.index, low, high, color=look[setting]["color"], alpha=0.15)
         place.set(xlabel="epoch", ylabel=in_words(name))
         place.xaxis.set_major_locator(MaxNLocator(integer=True))
