@@ -41,7 +41,7 @@ div {{ overflow-x: auto }} img {{ width: 100% }} figure {{ margin: 2rem 0 }}
 def write_index(runs: list[Run]) -> bool:
     """Write down which runs belong to the sweep, and what it sweeps; whether that is news."""
     content = {
-        "runs": [run.key for run in runs],
+        "runs": {run.key: run.swept for run in runs},
         "swept": list(runs[0].swept),
         "data_source": runs[0].parameters["data_source"],
     }
@@ -71,27 +71,30 @@ def load_sweep(out: str) -> pd.DataFrame:
         FileNotFoundError: there is no sweep in ``out``.
     """
     rows = []
-    for key in read_index(out)["runs"]:
+    for key, swept in read_index(out)["runs"].items():
         run = read_run(out, key) or {"status": "missing"}
-        row = {"run": key, "status": run["status"], **run.get("swept", {})}
-        q3, q4 = (run.get("results", {}).get(question, {}) for question in ("q3", "q4"))
-        row |= {f"q3_{name}": values[-1] for name, values in q3.get("history", {}).items()}
-        row |= {f"q4_{name}": q4[name] for name in Q4_FIGURES if name in q4}
+        row = {"run": key, "status": run["status"], **swept}
+        results = run["results"] if run["status"] == "done" else {}
+        for name, values in results.get("q3", {}).get("history", {}).items():
+            row[f"q3_{name}"] = values[-1]
+        for name in Q4_FIGURES if "q4" in results else ():
+            row[f"q4_{name}"] = results["q4"][name]
         reason = run.get("traceback", "").partition("\n")[0]
         rows.append(row | {"seconds": run.get("seconds"), "reason": reason})
     return pd.DataFrame(rows)
 
 
 def load_histories(out: str, question: str) -> pd.DataFrame:
-    """One row a run and epoch: what was swept, and the epoch's figures.
+    """One row an epoch of every run that is done: what was swept, and the epoch's figures.
 
     Raises:
         FileNotFoundError: there is no sweep in ``out``.
     """
     tables = [pd.DataFrame()]
-    for run in filter(None, (read_run(out, key) for key in read_index(out)["runs"])):
-        if history := run["results"].get(question, {}).get("history"):
-            table = pd.DataFrame(history).assign(run=run["key"], **run["swept"])
+    for key, swept in read_index(out)["runs"].items():
+        run = read_run(out, key)
+        if run and run["status"] == "done" and question in run["results"]:
+            table = pd.DataFrame(run["results"][question]["history"]).assign(run=key, **swept)
             tables.append(table.assign(epoch=table.index + 1))
     return pd.concat(tables, ignore_index=True)
 
@@ -128,8 +131,9 @@ def leaderboard(table: pd.DataFrame, swept: list[str]) -> pd.DataFrame:
     ranked_by, ascending = rank
     figures = [c for c in table if c.startswith(("q3_", "q4_")) and c != ranked_by]
     groups = done.groupby(settings_of(done, swept).rename("setting"), sort=False)
-    board = groups[[ranked_by, *figures, "seconds"]].agg(spread)
+    board = groups[[ranked_by, *figures]].agg(spread)
     board.insert(0, "runs", groups.size())
+    board["seconds"] = groups["seconds"].mean().map("{:.1f}".format)
     order = groups[ranked_by].mean().sort_values(ascending=ascending).index  # no number comes last
     board = board.loc[order].rename(columns=lambda name: name.replace("_", " ")).reset_index()
     return board.set_axis(range(1, len(board) + 1))
@@ -185,8 +189,8 @@ def sections(out: str, table: pd.DataFrame) -> list[str]:
         drawn = draw(out, done.assign(setting=settings_of(done, swept)), swept, [*board["setting"]])
         parts += [embed(figure, caption) for caption, figure in drawn.items()]
     if len(failed):
-        shown = failed.reindex(columns=[*swept, "status", "reason"])
-        parts.append(f"<h2>Not done</h2><div>{shown.to_html(border=0, index=False)}</div>")
+        shown = failed[[*swept, "status", "reason"]].to_html(border=0, index=False)
+        parts.append(f"<h2>Not done</h2><div>{shown}</div>")
     return parts
 
 

@@ -58,8 +58,7 @@ Epochs = Annotated[int, Field(ge=1, description="a whole number from 1 up")]
 Text = Annotated[str, Field(min_length=1, description="a text that is not empty")]
 Seed = Annotated[int, Field(ge=0, lt=2**32, description="a whole number from 0 to 4294967295")]
 Device = Annotated[
-    str,
-    Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N"),
+    str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
 ]
 DataSource = Annotated[Literal["real", "sample"], Field(description="real or sample")]
 Weights = Annotated[
@@ -113,24 +112,16 @@ def check_questions(only: str | None) -> tuple[str, ...]:
 
 
 Values = Annotated[list[Any], Field(min_length=1)]
-Lists = Annotated[dict[Any, Values], Field(description="for each name a list of values")]
-Questions = Annotated[
-    tuple[str, ...],
-    BeforeValidator(check_questions),
-    Field(description=f"questions, as q3 or q1,q3, of {', '.join(QUESTIONS)}"),
-]
-Seeds = Annotated[Values, Field(description="a list of whole numbers, as [1, 2, 3]")]
+Questions = Annotated[tuple[str, ...], BeforeValidator(check_questions)]
 
 
 class Axes(BaseModel):
     """What a sweep file holds besides parameters."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    only: Questions = QUESTIONS
-    grid: Lists = {}
-    zip: Lists = {}
-    seeds: Seeds = []
+    only: Questions = Field(QUESTIONS, description="questions, as q3 or q1,q3")
+    grid: dict[Any, Values] = Field({}, description="for each name a list of values")
+    zip: dict[Any, Values] = Field({}, description="for each name a list of values")
+    seeds: Values = Field([], description="a list of whole numbers, as [1, 2, 3]")
 
     @field_validator("zip")
     @classmethod

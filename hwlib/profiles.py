@@ -101,19 +101,19 @@ def override(below: Settings, above: Settings) -> Settings:
     return {name: value for name, value in below.items() if name not in above} | above
 
 
-def base_of(base: Any, files: list[Path]) -> Path:
-    """The file that the last of ``files`` extends.
+def base_of(base: str, source: str, files: list[Path]) -> Path:
+    """The file that the last of ``files`` extends, as it says at ``source``.
 
     Raises:
         ParameterError: there is none, or the files extend each other in a circle.
     """
     try:
-        path = profile_path(str(base), files[-1].parent)
+        path = profile_path(base, files[-1].parent)
         if path.resolve() in [file.resolve() for file in files]:
             circle = " → ".join(file.name for file in (*files, path))
             raise ParameterError(f"extends goes round in a circle: {circle}")
     except ParameterError as error:
-        raise ParameterError(f"{getattr(base, 'source', files[-1])}: {error}") from error
+        raise ParameterError(f"{source}: {error}") from error
     return path
 
 
@@ -130,7 +130,8 @@ def collect(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> Settings
     files = [profile_path(profile)]
     settings = read_yaml(files[0])
     while "extends" in settings:
-        files.append(base_of(settings.pop("extends"), files))
+        source = next(name.source for name in settings if name == "extends")
+        files.append(base_of(str(settings.pop("extends")), source, files))
         settings = override(read_yaml(files[-1]), settings)
     named = override({Placed("profile", "the file's name"): files[0].stem}, settings)
     given = {Placed(name, f"-p {name}"): parse_value(value) for name, value in overrides}

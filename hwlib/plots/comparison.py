@@ -60,7 +60,8 @@ def curves(histories: pd.DataFrame) -> Figure:
             band = part.groupby("epoch")[name].agg(["mean", "std"])
             low, high = band["mean"] - band["std"], band["mean"] + band["std"]
             place.plot(band.index, band["mean"], marker=".", label=setting, **look[setting])
-            place.fill_between(band.index, low, high, color=look[setting]["color"], alpha=0.15)
+            shade = {"color": look[setting]["color"], "alpha": 0.15, "linewidth": 0}
+            place.fill_between(band.index, low, high, **shade)
         place.set(xlabel="epoch", ylabel=in_words(name))
         place.xaxis.set_major_locator(MaxNLocator(integer=True))
         if name.endswith("loss") and is_wide(histories[name]):
