@@ -38,27 +38,19 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def run_kernel(arguments: list[str]) -> None:
+    """What ``python -m ipykernel_launcher`` does, in a process forked from an event loop."""
+    die_with_parent()
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    IPKernelApp.launch_instance([*arguments, f"--IPKernelApp.parent_handle={os.getppid()}"])
+
+
 if CAN_FORK:
 
-    class ForkedKernel(get_context("fork").Process):
-        """A kernel in a copy of this process, handled like a ``subprocess.Popen``.
-
-        Args:
-            arguments: for IPython's kernel, as on its command line.
-        """
+    class ForkedProcess(get_context("fork").Process):
+        """A copy of this process, handled like a ``subprocess.Popen``."""
 
         stdin = stdout = stderr = None
-
-        def __init__(self, arguments: list[str]):
-            super().__init__()
-            self.arguments = arguments
-
-        def run(self) -> None:
-            """In the copy: what ``python -m ipykernel_launcher`` does, in an event loop's child."""
-            die_with_parent()
-            asyncio.set_event_loop(asyncio.new_event_loop())
-            handle = f"--IPKernelApp.parent_handle={os.getppid()}"
-            IPKernelApp.launch_instance([*self.arguments, handle])
 
         def poll(self) -> int | None:
             """The exit code, once there is one."""
@@ -70,7 +62,7 @@ if CAN_FORK:
             return self.exitcode
 
         def send_signal(self, signum: int) -> None:
-            """Send a signal to the kernel alone."""
+            """Send a signal to the copy alone."""
             os.kill(self.pid, signum)
 
 
@@ -79,7 +71,8 @@ class ForkingProvisioner(LocalProvisioner):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
         """Fork a kernel with the arguments that ``ipykernel_launcher`` would get."""
-        self.process = ForkedKernel(cmd[cmd.index("ipykernel_launcher") + 1 :])
+        arguments = cmd[cmd.index("ipykernel_launcher") + 1 :]
+        self.process = ForkedProcess(target=run_kernel, args=(arguments,))
         self.process.start()
         self.pid = self.process.pid
         return self.connection_info
