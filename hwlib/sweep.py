@@ -4,6 +4,7 @@ Runs are performed by worker processes of this machine, or by the threads of a D
 worker process each. Both are a ``concurrent.futures.Executor`` here.
 """
 
+import ctypes
 import json
 import os
 import queue
@@ -28,6 +29,9 @@ from hwlib.plan import Run, data_files, local_folder, publish, read_run, unfinis
 
 ATTEMPTS = 3
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+CAN_FORK = sys.platform == "linux"  # elsewhere forked processes may not use all of the system
+PR_SET_PDEATHSIG = 1  # from linux/prctl.h
+PRCTL = ctypes.CDLL(None).prctl if CAN_FORK else None
 HERE = threading.local()  # each thread has one worker process, and perhaps a GPU
 STOPPING = threading.Event()
 
@@ -38,6 +42,15 @@ class SweepError(RuntimeError):
 
 class WorkerDied(RuntimeError):  # noqa: N818 - it says what happened
     """A worker process ended before its run did; the message is the last it said."""
+
+
+def die_with_parent() -> None:
+    """Have Linux kill this process when the thread that started it ends, however that ends.
+
+    To be called before anything slow, as long as the parent is surely alive.
+    """
+    if PRCTL:
+        PRCTL(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Worker:
@@ -63,6 +76,7 @@ class Worker:
             cwd=ROOT,
             env=env,
             text=True,
+            preexec_fn=die_with_parent if CAN_FORK else None,
             start_new_session=True,  # Ctrl-C is for the sweep, which then ends the whole group
         )
         Worker.alive.add(self)

@@ -8,10 +8,8 @@ this process and its kernel die with it.
 
 import ast
 import asyncio
-import ctypes
 import json
 import os
-import signal
 import sys
 import time
 import uuid
@@ -27,15 +25,7 @@ from nbconvert.filters import strip_ansi
 from hwlib.parameters import NOTEBOOK, Parameters
 from hwlib.plan import Run, code_hash, publish, unfinished_folder
 from hwlib.run import KernelDied, RunError, execute, select
-
-CAN_FORK = sys.platform == "linux"  # elsewhere forked processes may not use all of the system
-PR_SET_PDEATHSIG = 1  # from linux/prctl.h
-
-
-def die_with_parent() -> None:
-    """Have Linux kill this process when the one that started it ends, however that ends."""
-    if CAN_FORK:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+from hwlib.sweep import CAN_FORK, die_with_parent
 
 
 def run_kernel(arguments: list[str]) -> None:
@@ -118,7 +108,6 @@ def perform(run: Run) -> None:
 
 def serve() -> None:
     """Perform runs until standard input closes."""
-    die_with_parent()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever else is printed here or by a kernel is no answer
     code = code_hash()
