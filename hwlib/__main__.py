@@ -188,7 +188,9 @@ def run_sweep(
         click.echo("\nInterrupted. The same command does the runs that are missing.", err=True)
         sys.exit(130)
     if leaderboard.write_index(runs) or performed:
-        leaderboard.write_summary(out)
+        from hwlib.summary import write_summary
+
+        write_summary(out)
     table = leaderboard.load_sweep(out)
     board = leaderboard.leaderboard(table, list(runs[0].swept))
     failed = int((table["status"] != "done").sum())

@@ -29,6 +29,7 @@ REPORT_ROOMS = {
     "worker",
     "sweep",
     "leaderboard",
+    "summary",
 }
 
 
