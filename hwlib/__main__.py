@@ -213,7 +213,7 @@ def run_sweep(
     out = runs[0].out
     try:
         performed = sweep.sweep(runs, say=lambda text: tqdm.write(text, sys.stderr), **options)
-    except sweep.ERRORS as error:
+    except sweep.SweepError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         click.echo("\nInterrupted. The same command does the runs that are missing.", err=True)

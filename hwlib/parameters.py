@@ -7,27 +7,28 @@ schema converts: ``1e-3`` is a number and the ID ``012345678`` keeps its zero.
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "HW1_ID1_ID2.ipynb"
 PROFILES = ROOT / "params"
 QUESTIONS = ("q1", "q2", "q3", "q4")
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class ParameterError(ValueError):
     """A parameter, profile or question is not what it must be; the message says what would be."""
-
-
-def check_id(value: str) -> str:
-    """An ID is nine digits; ``ID1`` and ``ID2`` hold the students' places until then."""
-    if value not in ("ID1", "ID2") and not (
-        len(value) == 9 and value.isascii() and value.isdigit()
-    ):
-        raise ValueError("must be 9 digits")
-    return value
 
 
 def check_weights(value: str) -> str:
@@ -44,7 +45,7 @@ def check_distinct(values: list[float]) -> list[float]:
     return values
 
 
-StudentId = Annotated[str, AfterValidator(check_id), Field(description="9 digits")]
+StudentId = Annotated[str, Field(pattern=r"^(ID1|ID2|[0-9]{9})$", description="9 digits")]
 LearningRate = Annotated[
     float, Field(gt=0, allow_inf_nan=False, description="a finite number above 0, as 1e-3")
 ]
@@ -57,8 +58,7 @@ Epochs = Annotated[int, Field(ge=1, description="a whole number from 1 up")]
 Text = Annotated[str, Field(min_length=1, description="a text that is not empty")]
 Seed = Annotated[int, Field(ge=0, lt=2**32, description="a whole number from 0 to 4294967295")]
 Device = Annotated[
-    str,
-    Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N"),
+    str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
 ]
 DataSource = Annotated[Literal["real", "sample"], Field(description="real or sample")]
 Weights = Annotated[
@@ -98,47 +98,6 @@ class Parameters(BaseModel):
         return self.model_dump(exclude_defaults=True)
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
-    """``(did you mean ...?)`` where a known name is close, otherwise all the known names."""
-    known = list(known)
-    close = get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]}?" if close else f"known are: {', '.join(known)}"
-
-
-def describe_errors(error: ValidationError, sources: Mapping[str, str]) -> str:
-    """One line for each thing that is wrong: where it stands, what it is, what is accepted."""
-    lines = []
-    for detail in error.errors():
-        name = ".".join(map(str, detail["loc"]))
-        field = str(detail["loc"][0]) if name else "id2"  # what concerns both IDs has no place
-        source = getattr(detail["input"], "source", "") or sources.get(field, "")
-        message = detail["msg"].removeprefix("Value error, ")
-        if detail["type"] == "extra_forbidden":
-            message = f"There is no parameter {name!r}: {suggest(name, Parameters.model_fields)}"
-        elif name:
-            accepted = Parameters.model_fields[field].description
-            message = f"{name} = {detail['input']!r}: {message}. Accepted: {accepted}"
-        lines.append(f"{source}: {message}" if source else message)
-    return "\n".join(lines)
-
-
-def check(values: dict[str, Any], sources: Mapping[str, str] | None = None) -> Parameters:
-    """Convert and check.
-
-    Args:
-        values: by name.
-        sources: where each value comes from, for the messages.
-
-    Raises:
-        ParameterError: a name is unknown, a type is wrong or a value impossible; all of them are
-            listed.
-    """
-    try:
-        return Parameters.model_validate(values)
-    except ValidationError as error:
-        raise ParameterError(describe_errors(error, sources or {})) from error
-
-
 def check_questions(only: str | None) -> tuple[str, ...]:
     """``"q1,q3"`` as a tuple in the notebook's order; all four for ``None``.
 
@@ -147,10 +106,69 @@ def check_questions(only: str | None) -> tuple[str, ...]:
     """
     if only is None:
         return QUESTIONS
-    asked = [part.strip().lower() for part in only.split(",") if part.strip()]
-    unknown = [part for part in asked if part not in QUESTIONS]
-    if unknown or not asked:
-        raise ParameterError(
-            f"There is no question {', '.join(unknown) or only!r}: known are {', '.join(QUESTIONS)}"
-        )
+    asked = {part.strip() for part in str(only).lower().split(",")} - {""}
+    if not asked or asked - set(QUESTIONS):
+        raise ParameterError(f"There is no question {only}: known are {', '.join(QUESTIONS)}")
     return tuple(question for question in QUESTIONS if question in asked)
+
+
+Values = Annotated[list[Any], Field(min_length=1)]
+Questions = Annotated[tuple[str, ...], BeforeValidator(check_questions)]
+
+
+class Axes(BaseModel):
+    """What a sweep file holds besides parameters."""
+
+    only: Questions = Field(QUESTIONS, description="questions, as q3 or q1,q3")
+    grid: dict[Any, Values] = Field({}, description="for each name a list of values")
+    zip: dict[Any, Values] = Field({}, description="for each name a list of values")
+    seeds: Values = Field([], description="a list of whole numbers, as [1, 2, 3]")
+
+    @field_validator("zip")
+    @classmethod
+    def check_lengths(cls, lists: dict[str, list]) -> dict[str, list]:
+        """Values side by side are equally many."""
+        if len({len(values) for values in lists.values()}) > 1:
+            lengths = ", ".join(f"{name} has {len(values)}" for name, values in lists.items())
+            raise ValueError(f"the lists must be of one length: {lengths}")
+        return lists
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """``(did you mean ...?)`` where a known name is close, otherwise all the known names."""
+    known = list(known)
+    close = get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"known are: {', '.join(known)}"
+
+
+def describe_errors(
+    error: ValidationError, model: type[BaseModel], values: Mapping[str, Any]
+) -> str:
+    """One line for each thing that is wrong: where it stands, what it is, what is accepted."""
+    sources = {name: getattr(name, "source", "") for name in values}
+    lines = []
+    for detail in error.errors():
+        name = ".".join(map(str, detail["loc"]))
+        field = str(detail["loc"][0]) if name else "id2"  # what concerns both IDs has no place
+        source = getattr(detail["input"], "source", "") or sources.get(field, "")
+        message = detail["msg"].removeprefix("Value error, ")
+        if detail["type"] == "extra_forbidden":
+            message = f"There is no parameter {name!r}: {suggest(name, model.model_fields)}"
+        elif name:
+            accepted = model.model_fields[field].description
+            message = f"{name} = {detail['input']!r}: {message}. Accepted: {accepted}"
+        lines.append(f"{source}: {message}" if source else message)
+    return "\n".join(lines)
+
+
+def check(model: type[Model], values: Mapping[str, Any]) -> Model:
+    """Convert and check values, whose names may carry a ``source``: where they were written.
+
+    Raises:
+        ParameterError: a name is unknown, a type is wrong or a value impossible; all of them are
+            listed.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise ParameterError(describe_errors(error, model, values)) from error

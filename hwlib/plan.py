@@ -1,48 +1,47 @@
-"""A sweep file as a list of runs, each with a name that says all that its figures depend on."""
+"""A sweep file as a list of runs, and where each run's files are kept.
+
+A run is named by all that its figures depend on. It stands in a folder of its own, ``runs/NAME``
+in the sweep's folder, complete or not at all. The sweep's folder may be an address that fsspec
+knows, as ``s3://bucket/sweep``.
+"""
 
 import functools
 import hashlib
 import itertools
 import json
-from collections.abc import Sequence
+import os
+import platform
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from hwlib.parameters import (
-    NOTEBOOK,
-    QUESTIONS,
-    ROOT,
-    ParameterError,
-    Parameters,
-    check_questions,
-)
-from hwlib.profiles import SWEEP_KEYS, Setting, check_settings, collect, profile_path
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
-Axis = list[dict[str, Setting]]  # settings that are tried one after the other
+from hwlib.parameters import NOTEBOOK, ROOT, Axes, ParameterError, Parameters, check
+from hwlib.profiles import Placed, Settings, collect, override, profile_path, split
+from hwlib.results import versions, write_json
 
 DATA = {"q3": ("MNIST/raw",), "q4": ("big_cats", "birds", "dogs")}  # below data_dir
+RECORD = "run.json"
 
 
 @dataclass(frozen=True)
 class Run:
-    """One execution of the notebook, as it is sent to whoever performs it.
+    """One execution of the notebook, as it is sent to whoever performs it."""
 
-    Args:
-        key: the run's name: a hash of notebook, library, parameters, questions and data.
-        parameters: all of them, by name.
-        swept: those that tell the runs of a sweep apart.
-        questions: whose cells are run.
-        out: the sweep's folder, or an address that fsspec knows.
-        code: hash of notebook and library.
-    """
-
-    key: str
-    parameters: dict[str, Any]
-    swept: dict[str, Any]
-    questions: tuple[str, ...]
-    out: str
-    code: str
+    key: str  # the run's name: a hash of notebook, library, parameters, questions and data
+    parameters: dict[str, Any]  # all of them
+    swept: dict[str, Any]  # those that tell the runs of a sweep apart, for people
+    questions: tuple[str, ...]  # whose cells are run
+    out: str  # the sweep's folder, or an address that fsspec knows
+    code: str  # hash of notebook and library
 
     def __str__(self) -> str:
         """``learning_rate 0.1  seed 42``."""
@@ -65,20 +64,17 @@ def data_files(data_dir: str, questions: tuple[str, ...]) -> list[tuple[str, int
     """Name, size and time of change of every file that these questions read: cheap, and different
     as soon as a file is replaced.
     """
-    folder = Path(data_dir)
     names = [name for question in questions for name in DATA.get(question, ())]
-    paths = [path for name in names for path in sorted((folder / name).rglob("*"))]
+    paths = [path for name in names for path in sorted(Path(data_dir, name).rglob("*"))]
     return [
-        (str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns)
+        (str(path.relative_to(data_dir)), path.stat().st_size, path.stat().st_mtime_ns)
         for path in paths
         if path.is_file()
     ]
 
 
 def fingerprint(content: dict[str, Any], questions: tuple[str, ...], code: str) -> str:
-    """The name of a run: a hash of code, parameters, questions and data; where the data lie and
-    where the figures go makes no difference.
-    """
+    """The name of a run; where the data lie and where the figures go makes no difference."""
     decisive = {name: v for name, v in content.items() if name not in ("data_dir", "output_dir")}
     facts: list[Any] = [code, decisive, questions]
     if content["data_source"] == "real":  # samples are made by the library itself
@@ -86,79 +82,38 @@ def fingerprint(content: dict[str, Any], questions: tuple[str, ...], code: str) 
     return sha256(json.dumps(facts).encode())
 
 
-def named_lists(setting: Setting, key: str) -> dict[str, list[Any]]:
-    """What ``grid`` and ``zip`` hold.
-
-    Raises:
-        ParameterError: it is something else.
-    """
-    value, source = setting
-    if not isinstance(value, dict) or not value:
-        raise ParameterError(f"{source}: {key} must hold lines of the form 'name: [value, value]'")
-    for name, values in value.items():
-        if not isinstance(values, list) or not values:
-            raise ParameterError(
-                f"{name.source}: {name} in {key} must be a list of values, as [value, value]"
-            )
-    return value
-
-
-def axes(settings: dict[str, Setting]) -> list[Axis]:
-    """What is combined with what: each ``grid`` line, all of ``zip`` together, the seeds.
-
-    Raises:
-        ParameterError: one of them is not of the right form.
-    """
-    found: list[Axis] = []
-    for name, values in named_lists(settings["grid"], "grid").items() if "grid" in settings else ():
-        found.append([{str(name): Setting(value, name.source)} for value in values])
-    if "zip" in settings:
-        lists = named_lists(settings["zip"], "zip")
-        if len({len(values) for values in lists.values()}) > 1:
-            lengths = ", ".join(f"{name} has {len(values)}" for name, values in lists.items())
-            raise ParameterError(
-                f"{settings['zip'].source}: the lists in zip must be of one length: {lengths}"
-            )
-        rows = zip(*lists.values(), strict=True)
-        found.append(
-            [{str(n): Setting(v, n.source) for n, v in zip(lists, r, strict=True)} for r in rows]
-        )
-    if "seeds" in settings:
-        seeds, source = settings["seeds"]
-        if not isinstance(seeds, list) or not seeds:
-            raise ParameterError(f"{source}: seeds must be a list of whole numbers, as [1, 2, 3]")
-        found.append([{"seed": Setting(seed, source)} for seed in seeds])
-    return found
-
-
-def expand(settings: dict[str, Setting], path: Path) -> tuple[list[str], list[Parameters]]:
-    """The names that are swept, and the checked parameters of every combination.
-
-    Raises:
-        ParameterError: a value is wrong, a name is swept twice or also given by ``-p``, or there is
-            nothing to sweep.
-    """
-    found = axes(settings)
-    shared = {name: setting for name, setting in settings.items() if name not in SWEEP_KEYS}
-    check_settings(shared)
-    swept = [name for axis in found for name in axis[0]]
-    sources = {name: setting.source for axis in found for name, setting in axis[0].items()}
-    if not found:
-        raise ParameterError(f"{path}, line 1: nothing to sweep; a sweep has grid, zip or seeds")
-    for name in swept:
-        if swept.count(name) > 1:
-            raise ParameterError(f"{sources[name]}: {name} is swept twice")
-        if name in shared and shared[name].source.startswith("-p"):
-            raise ParameterError(f"-p {name}: it is swept already ({sources[name]})")
-    combinations = [
-        {name: setting for part in parts for name, setting in part.items()}
-        for parts in itertools.product(*found)
+def axes_of(found: Axes) -> list[list[Settings]]:
+    """What is combined with what: each ``grid`` line, all of ``zip`` together, the seeds."""
+    rows = zip(*found.zip.values(), strict=True)
+    axes = [
+        *([{name: value} for value in values] for name, values in found.grid.items()),
+        [dict(zip(found.zip, row, strict=True)) for row in rows],
+        [{Placed("seed", getattr(seed, "source", "seeds")): seed} for seed in found.seeds],
     ]
-    return swept, [check_settings(shared | combination) for combination in combinations]
+    return [axis for axis in axes if axis]
+
+
+def check_swept(swept: list[Placed], shared: Settings) -> None:
+    """Every name is swept once, and not set by ``-p`` as well.
+
+    Raises:
+        ParameterError: one is not.
+    """
+    for i, name in enumerate(swept):
+        if name in swept[:i]:
+            raise ParameterError(f"{name.source}: {name} is swept twice")
+        if any(name == other and other.source.startswith("-p") for other in shared):
+            raise ParameterError(f"-p {name}: it is swept already ({name.source})")
 
 
 def portable(parameters: Parameters) -> dict[str, Any]:
-    """All parameters, with paths that hold in any working folder."""
+    """All parameters, with paths that hold in any working folder.
+
+    Raises:
+        ParameterError: the device is one of several GPUs.
+    """
+    if parameters.device.startswith("cuda:"):
+        raise ParameterError(f"device = {parameters.device!r}: say cuda; runs get a GPU each")
     content = parameters.model_dump() | {"data_dir": str(Path(parameters.data_dir).resolve())}
     if parameters.vgg_weights not in ("imagenet", "none"):
         content["vgg_weights"] = str(Path(parameters.vgg_weights).resolve())
@@ -180,24 +135,88 @@ def plan(
         ParameterError: anything is wrong.
     """
     path = profile_path(sweep_file)
-    settings = collect(sweep_file, overrides)
-    asked = Setting(only, "--only") if only else settings.get("only", Setting(None, ""))
-    try:
-        questions = check_questions(asked.value)
-    except (ParameterError, AttributeError) as error:
-        known = f"only must name questions, as q3 or q1,q3; known are {', '.join(QUESTIONS)}"
-        raise ParameterError(f"{asked.source}: {known}") from error
-    swept, combinations = expand(settings, path)
+    shared, lists = split(collect(sweep_file, overrides))
+    found = check(Axes, override(lists, {Placed("only", "--only"): only} if only else {}))
+    axes = axes_of(found)
+    if not axes:
+        raise ParameterError(f"{path}, line 1: nothing to sweep; a sweep has grid, zip or seeds")
+    swept = [name for axis in axes for name in axis[0]]
+    check_swept(swept, shared)
     out = out or f"out/{path.stem}"
     out = out if "://" in out else str(Path(out).resolve())
     code, runs = code_hash(), {}
-    for parameters in combinations:
-        if parameters.device.startswith("cuda:"):
-            raise ParameterError(f"device = {parameters.device!r}: say cuda; runs get a GPU each")
-        content = portable(parameters)
-        key = fingerprint(content, questions, code)
+    for settings in itertools.product(*axes):
+        content = portable(check(Parameters, functools.reduce(override, settings, shared)))
+        key = fingerprint(content, found.only, code)
         if key in runs:
             raise ParameterError(f"{path}: two runs are the same: {runs[key]}")
-        values = {name: content[name] for name in swept}
-        runs[key] = Run(key, content, values, questions, out, code)
+        tried = {str(name): content[name] for name in swept}
+        tried |= {name: str(value) for name, value in tried.items() if isinstance(value, list)}
+        runs[key] = Run(key, content, tried, found.only, out, code)
     return list(runs.values())
+
+
+def local_folder(out: str) -> Path | None:
+    """The folder of runs as a path, where it is one."""
+    files, root = fsspec.url_to_fs(out)
+    return Path(root, "runs") if isinstance(files, LocalFileSystem) else None
+
+
+@contextmanager
+def unfinished_folder(run: Run) -> Iterator[Path]:
+    """A new folder for a run's files, beside its final place where it can be renamed into that;
+    what is not published is deleted.
+    """
+    parent = local_folder(run.out) or Path(tempfile.gettempdir())
+    folder = parent / f".{run.key}-{uuid.uuid4().hex[:8]}"
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish(folder: Path, run: Run, seconds: float, traceback: str = "") -> None:
+    """Write ``run.json`` into a run's folder and move it to its final place, where another may be.
+
+    A traceback says that the run failed.
+    """
+    contents = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    results = json.loads(contents.get("results.json", "{}"))
+    record = {
+        "key": run.key,
+        "status": "failed" if traceback else "done",
+        "seconds": round(seconds, 2),
+        "swept": run.swept,
+        "parameters": run.parameters,
+        "questions": run.questions,
+        "traceback": traceback,
+        "versions": versions(),
+        "device": results.get("device", run.parameters["device"]),
+        "host": platform.node(),
+        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "files": {name: sha256(content) for name, content in contents.items()},
+    }
+    write_json(record, folder / RECORD)
+    files, root = fsspec.url_to_fs(f"{run.out}/runs/{run.key}")
+    with suppress(FileNotFoundError):
+        files.rm(root, recursive=True)
+    if local_folder(run.out):
+        os.replace(folder, root)
+    else:
+        files.put(f"{folder}/", f"{root}/", recursive=True)
+
+
+def read_run(out: str, key: str) -> dict[str, Any] | None:
+    """A run's record, with what its ``results.json`` says as ``results``; None where the run is
+    missing, or any of its files is not as it was.
+    """
+    files, root = fsspec.url_to_fs(f"{out}/runs/{key}")
+    try:
+        record = json.loads(files.cat_file(f"{root}/{RECORD}"))
+        contents = {name: files.cat_file(f"{root}/{name}") for name in record["files"]}
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    if {name: sha256(content) for name, content in contents.items()} != record["files"]:
+        return None
+    return record | {"results": json.loads(contents.get("results.json", "{}"))}

@@ -1,55 +1,57 @@
 """Where parameter values come from: the notebook's own cell, the files in ``params/`` and what they
 extend, and ``-p NAME VALUE`` from a command line.
 
-Values arrive as text, from YAML and command line alike, each with the place where it stood; the
-schema converts them.
+Values arrive as text, from YAML and command line alike; the schema converts them. Settings are
+dictionaries whose names remember where they were written.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
-from hwlib.parameters import PROFILES, ParameterError, Parameters, check, suggest
-
-SWEEP_KEYS = ("only", "grid", "zip", "seeds")  # what a sweep file may hold besides parameters
+from hwlib.parameters import PROFILES, Axes, ParameterError, Parameters, check, suggest
 
 
-class Setting(NamedTuple):
-    """A value as it was written, and where: ``params/demo.yaml, line 2``."""
+class Placed(str):
+    """A piece of text and where it was written, as ``params/demo.yaml, line 2``."""
 
-    value: Any
     source: str
 
-
-class Text(str):
-    """A piece of a YAML file that remembers its place."""
-
-    source = ""
-
-
-class Loader(yaml.BaseLoader):
-    """Leaves every scalar as text with its place, and refuses a name that stands twice."""
-
-    def construct_scalar(self, node: yaml.ScalarNode) -> Text:
-        """The scalar as it was written."""
-        text = Text(super().construct_scalar(node))
-        text.source = f"{node.start_mark.name}, line {node.start_mark.line + 1}"
-        return text
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """A dictionary; its keys are ``Text``."""
-        names = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in names:
-                problem = f"{key.value!r} stands here twice"
-                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-            names.add(key.value)
-        return super().construct_mapping(node, deep)
+    def __new__(cls, text: str, source: str) -> "Placed":
+        """The text, with its place."""
+        placed = super().__new__(cls, text)
+        placed.source = source
+        return placed
 
 
-def read_yaml(path: Path) -> dict[Text, Any]:
+Settings = dict[Placed, Any]
+
+
+def placed(node: yaml.Node) -> Any:
+    """What a piece of YAML says: lists and dictionaries of text, with its places.
+
+    Raises:
+        ParameterError: a name in a dictionary is no text, or stands there twice.
+    """
+    source = f"{node.start_mark.name}, line {node.start_mark.line + 1}"
+    if isinstance(node, yaml.ScalarNode):
+        return Placed(node.value, source)
+    if isinstance(node, yaml.SequenceNode):
+        return [placed(item) for item in node.value]
+    content: Settings = {}
+    for key, value in node.value:
+        name = placed(key)
+        if not isinstance(name, Placed):
+            raise ParameterError(f"{source}: a name must be a piece of text")
+        if name in content:
+            raise ParameterError(f"{name.source}: {name!r} stands here twice")
+        content[name] = placed(value)
+    return content
+
+
+def read_yaml(path: Path) -> Settings:
     """A YAML file of ``name: value`` lines.
 
     Raises:
@@ -57,15 +59,15 @@ def read_yaml(path: Path) -> dict[Text, Any]:
     """
     try:
         with path.open(encoding="utf-8") as file:
-            content = yaml.load(file, Loader=Loader)  # noqa: S506 - builds nothing but text
+            node = yaml.compose(file, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
-        line = (error.problem_mark or error.context_mark).line + 1
+        line = error.problem_mark.line + 1
         raise ParameterError(f"{path}, line {line}: not valid YAML: {error.problem}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParameterError(f"{path} is not valid YAML: {error}") from error
-    if not isinstance(content, dict):
+    if not isinstance(node, yaml.MappingNode):
         raise ParameterError(f"{path}, line 1: must hold lines of the form 'name: value'")
-    return content
+    return placed(node)
 
 
 def parse_value(value: str) -> Any:
@@ -74,10 +76,9 @@ def parse_value(value: str) -> Any:
     Raises:
         ParameterError: the list is not closed.
     """
-    if not value.startswith("["):
-        return value
     try:
-        return yaml.load(value, Loader=yaml.BaseLoader)  # noqa: S506 - the same
+        listed = value.startswith("[")
+        return yaml.load(value, Loader=yaml.BaseLoader) if listed else value  # noqa: S506 - text
     except yaml.YAMLError as error:
         raise ParameterError(f"{value!r} is not a list such as [0.01, 0.1]") from error
 
@@ -96,36 +97,29 @@ def profile_path(profile: str, folder: Path = Path()) -> Path:
     return path
 
 
-def read_chain(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Setting]:
-    """A file's settings on top of those of the files that it extends.
+def override(below: Settings, above: Settings) -> Settings:
+    """Both; ``above`` wins with its places, where ``below | above`` keeps those of ``below``."""
+    return {name: value for name, value in below.items() if name not in above} | above
 
-    Args:
-        path: of the YAML file.
-        below: the files that led here, each extending the next.
+
+def base_of(base: str, source: str, files: list[Path]) -> Path:
+    """The file that the last of ``files`` extends, as it says at ``source``.
 
     Raises:
-        ParameterError: a file is wrong or missing, or the files extend each other in a circle.
+        ParameterError: there is none, or the files extend each other in a circle.
     """
-    content = read_yaml(path)
-    settings = {str(name): Setting(value, name.source) for name, value in content.items()}
-    if "extends" not in settings:
-        return settings
-    base, source = settings.pop("extends")
-    below = (*below, path.resolve())
     try:
-        if not isinstance(base, str):
-            raise ParameterError("extends takes the name or the path of one profile")
-        parent = profile_path(base, path.parent)
-        if parent.resolve() in below:
-            circle = " → ".join(p.name for p in (*below, parent))
+        path = profile_path(base, files[-1].parent)
+        if path.resolve() in [file.resolve() for file in files]:
+            circle = " → ".join(file.name for file in (*files, path))
             raise ParameterError(f"extends goes round in a circle: {circle}")
     except ParameterError as error:
         raise ParameterError(f"{source}: {error}") from error
-    return read_chain(parent, below) | settings
+    return path
 
 
-def collect(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> dict[str, Setting]:
-    """Every setting that differs from the notebook's defaults, with its place; not yet checked.
+def collect(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> Settings:
+    """Every setting that differs from the notebook's defaults; not yet checked.
 
     Args:
         profile: name of a file in ``params/``, or the path of a YAML file.
@@ -134,19 +128,21 @@ def collect(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> dict[str
     Raises:
         ParameterError: a file is wrong or missing.
     """
-    path = profile_path(profile)
-    settings = {"profile": Setting(path.stem, "the file's name")} | read_chain(path)
-    return settings | {name: Setting(parse_value(v), f"-p {name}") for name, v in overrides}
+    files = [profile_path(profile)]
+    settings = read_yaml(files[0])
+    while "extends" in settings:
+        source = next(name.source for name in settings if name == "extends")
+        files.append(base_of(str(settings.pop("extends")), source, files))
+        settings = override(read_yaml(files[-1]), settings)
+    named = override({Placed("profile", "the file's name"): files[0].stem}, settings)
+    given = {Placed(name, f"-p {name}"): parse_value(value) for name, value in overrides}
+    return override(named, given)
 
 
-def check_settings(settings: dict[str, Setting]) -> Parameters:
-    """Convert and check.
-
-    Raises:
-        ParameterError: as for ``parameters.check``, each line with its place.
-    """
-    values = {name: setting.value for name, setting in settings.items()}
-    return check(values, {name: setting.source for name, setting in settings.items()})
+def split(settings: Settings) -> tuple[Settings, Settings]:
+    """What are parameters, and what a sweep does with them."""
+    axes = {name: value for name, value in settings.items() if name in Axes.model_fields}
+    return {name: value for name, value in settings.items() if name not in axes}, axes
 
 
 def load_profile(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> Parameters:
@@ -155,14 +151,11 @@ def load_profile(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> Par
     Raises:
         ParameterError: anything is wrong, or the profile is a sweep.
     """
-    settings = collect(profile, overrides)
-    for key in SWEEP_KEYS:
-        if key in settings and key not in Parameters.model_fields:
-            raise ParameterError(
-                f"{settings[key].source}: {key!r} belongs to a sweep; run it with "
-                f"python -m hwlib sweep {profile}"
-            )
-    return check_settings(settings)
+    parameters, axes = split(collect(profile, overrides))
+    for name in axes:
+        hint = f"{name!r} belongs to a sweep; run it with python -m hwlib sweep {profile}"
+        raise ParameterError(f"{name.source}: {hint}")
+    return check(Parameters, parameters)
 
 
 def explain(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> list[tuple[str, Any, str]]:
@@ -171,10 +164,9 @@ def explain(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> list[tup
     Raises:
         ParameterError: anything is wrong.
     """
-    settings = collect(profile, overrides)
-    parameters = {name: value for name, value in settings.items() if name not in SWEEP_KEYS}
-    checked = check_settings(parameters)
+    settings, _ = split(collect(profile, overrides))
+    sources = {name: name.source for name in settings}
     return [
-        (name, value, settings[name].source if name in settings else "the notebook's default")
-        for name, value in checked.model_dump().items()
+        (name, value, sources.get(name, "the notebook's default"))
+        for name, value in check(Parameters, settings).model_dump().items()
     ]

@@ -1,4 +1,7 @@
-"""A sweep's results as files for people: ``results.csv`` and the page ``summary.html``."""
+"""A sweep's results as files for people: ``results.csv`` and the page ``summary.html``.
+
+Apart from the tables, which are wanted without waiting for matplotlib.
+"""
 
 import base64
 import io
@@ -29,23 +32,18 @@ table {{ border-collapse: collapse; font-size: .85rem; font-variant-numeric: tab
 th, td {{ padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd }}
 td:nth-child(2) {{ text-align: left }}
 div {{ overflow-x: auto }} img {{ width: 100% }} figure {{ margin: 2rem 0 }}
-figcaption, .notice {{ color: #555 }} pre {{ overflow-x: auto; background: #f5f5f5 }}
 </style>
 <h1>{title}</h1>
 {body}</html>
 """
 
 
-def figures_of(table: pd.DataFrame) -> list[str]:
-    """Loss and accuracy columns of the question that the sweep is ranked by."""
-    prefix = ranking(table)[0][:3]
-    return [c for c in table if c.startswith(prefix) and c.endswith(("loss", "accuracy"))]
-
-
 def draw(out: str, table: pd.DataFrame, swept: list[str], order: list[str]) -> dict[str, Figure]:
     """The figures of a sweep by caption."""
-    ranked_by, figures = ranking(table)[0], figures_of(table)
-    histories = load_histories(out, ranked_by[:2])
+    ranked_by, _ = ranking(table)
+    question = ranked_by[:2]
+    losses = [c for c in table if c.startswith(question) and c.endswith(("loss", "accuracy"))]
+    histories = load_histories(out, question)
     histories["setting"] = settings_of(histories, swept)
     histories = histories.sort_values("setting", key=lambda s: s.map(order.index), kind="stable")
     caption = "Loss and accuracy against the epoch: mean over the seeds, ± one standard deviation."
@@ -53,17 +51,14 @@ def draw(out: str, table: pd.DataFrame, swept: list[str], order: list[str]) -> d
         caption += " From dark to light: from the best setting to the last."
     drawn = {caption: comparison.curves(histories)}
     caption = "Mean ± standard deviation of each setting, best first; each seed as a dot."
-    drawn[caption] = comparison.seeds(table, figures[:2], order)
-    for name in (name for name in swept if name != "seed"):
+    drawn[caption] = comparison.seeds(table, losses[:2], order)
+    for name in (name for name in (*swept, "q4_parameters") if name in table and name != "seed"):
         if pd.api.types.is_numeric_dtype(table[name]) and table[name].nunique() > 1:
             caption = f"Last figures against {name}: every run as a dot, means joined."
-            drawn[caption] = comparison.against_parameter(table, name, figures)
+            drawn[caption] = comparison.against_parameter(table, name, losses)
     if len(swept) > 1:
-        caption = "Every run as a line through what was swept and what came out."
-        drawn[caption] = comparison.parallel(table, swept, figures, ranked_by)
-    if "q4_parameters" in table:
-        caption = "Accuracy against the number of parameters."
-        drawn[caption] = comparison.accuracy_against_parameters(table)
+        caption = "Every run as a line through what was swept and what came out, each in its order."
+        drawn[caption] = comparison.parallel(table, [*swept, *losses], ranked_by)
     return drawn
 
 
@@ -72,30 +67,28 @@ def embed(figure: Figure, caption: str) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     content = base64.b64encode(buffer.getvalue()).decode()
-    return (
-        f'<figure><img src="data:image/svg+xml;base64,{content}" alt="{escape(caption)}">'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
+    image = f'<img src="data:image/svg+xml;base64,{content}" alt="{escape(caption)}">'
+    return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def sections(out: str, table: pd.DataFrame) -> list[str]:
     """The page's parts as HTML: what was run, leaderboard, figures, failures."""
     index = read_index(out)
+    swept = index["swept"]
     done, failed = table[table["status"] == "done"], table[table["status"] != "done"]
     seconds = table["seconds"].sum()
     parts = [f"<p>{len(done)} of {len(table)} runs done, {seconds:,.0f} s of computing.</p>"]
     if index["data_source"] == "sample":
-        parts.append('<p class="notice"><b>Sample data:</b> these figures are a demonstration.</p>')
-    board = leaderboard(table, index["swept"])
+        parts.append("<p><b>Sample data:</b> these figures are a demonstration.</p>")
+    board = leaderboard(table, swept)
     if len(board):
         ranked_by = comparison.in_words(ranking(table)[0])
         rule = f"Ranked by {ranked_by}. Test figures are shown, and nothing is chosen by them."
         parts += [f"<p>{rule}</p>", f"<div>{board.to_html(border=0)}</div>"]
-        done = done.assign(setting=settings_of(done, index["swept"]))
-        drawn = draw(out, done, index["swept"], board["setting"].to_list())
+        drawn = draw(out, done.assign(setting=settings_of(done, swept)), swept, [*board["setting"]])
         parts += [embed(figure, caption) for caption, figure in drawn.items()]
     if len(failed):
-        shown = failed[[*index["swept"], "status", "reason"]].to_html(border=0, index=False)
+        shown = failed[[*swept, "status", "reason"]].to_html(border=0, index=False)
         parts.append(f"<h2>Not done</h2><div>{shown}</div>")
     return parts
 

@@ -1,29 +1,81 @@
-"""A process that performs runs: ``python -m hwlib.worker``, started by ``hwlib.pool``.
+"""A process that performs runs: ``python -m hwlib.worker``, started by ``hwlib.sweep``.
 
-Runs come in as lines on standard input, and each is answered with its status on standard output.
-The imports of the notebook are made once; where the system allows, every run and its kernel are
-forked from here, so that they start with everything imported. When standard input closes, whoever
-gave the runs is gone, and nothing goes on.
+Runs come in as lines on standard input, and each is answered on standard output. On Linux the
+notebook's imports are made here once, and every kernel is forked from this process instead of being
+started anew: everything that is imported here is imported there. When whoever gave the runs dies,
+this process and its kernel die with it.
 """
 
 import ast
+import asyncio
 import json
 import os
-import shutil
-import signal
 import sys
 import time
-from multiprocessing.connection import wait
-from pathlib import Path
+import uuid
+from multiprocessing import get_context
+from typing import Any
 
 import nbformat
+from ipykernel.kernelapp import IPKernelApp
+from jupyter_client import AsyncKernelManager
+from jupyter_client.provisioning import LocalProvisioner
 from nbconvert.filters import strip_ansi
 
-from hwlib.kernel import CAN_FORK, ForkedProcess, ForkingKernelManager
 from hwlib.parameters import NOTEBOOK, Parameters
-from hwlib.plan import Run, code_hash
+from hwlib.plan import Run, code_hash, publish, unfinished_folder
 from hwlib.run import KernelDied, RunError, execute, select
-from hwlib.store import describe, publish, unfinished_folder
+from hwlib.sweep import CAN_FORK, die_with_parent
+
+
+def run_kernel(arguments: list[str]) -> None:
+    """What ``python -m ipykernel_launcher`` does, in a process forked from an event loop."""
+    die_with_parent()
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    IPKernelApp.launch_instance([*arguments, f"--IPKernelApp.parent_handle={os.getppid()}"])
+
+
+if CAN_FORK:
+
+    class ForkedProcess(get_context("fork").Process):
+        """A copy of this process, handled like a ``subprocess.Popen``."""
+
+        stdin = stdout = stderr = None
+
+        def poll(self) -> int | None:
+            """The exit code, once there is one."""
+            return self.exitcode
+
+        def wait(self) -> int | None:
+            """The exit code, as soon as there is one."""
+            self.join()
+            return self.exitcode
+
+        def send_signal(self, signum: int) -> None:
+            """Send a signal to the copy alone."""
+            os.kill(self.pid, signum)
+
+
+class ForkingProvisioner(LocalProvisioner):
+    """Starts a kernel by forking."""
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
+        """Fork a kernel with the arguments that ``ipykernel_launcher`` would get."""
+        arguments = cmd[cmd.index("ipykernel_launcher") + 1 :]
+        self.process = ForkedProcess(target=run_kernel, args=(arguments,))
+        self.process.start()
+        self.pid = self.process.pid
+        return self.connection_info
+
+
+class ForkingKernelManager(AsyncKernelManager):
+    """jupyter_client's manager, with the provisioner above."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.provisioner = ForkingProvisioner(
+            kernel_id=str(uuid.uuid4()), kernel_spec=self.kernel_spec, parent=self
+        )
 
 
 def import_for(questions: tuple[str, ...]) -> None:
@@ -32,25 +84,8 @@ def import_for(questions: tuple[str, ...]) -> None:
         if cell.cell_type == "code":
             nodes = ast.parse(cell.source).body
             imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
-            exec(compile(ast.Module(imports, []), str(NOTEBOOK), "exec"), {})
-
-
-def execute_in(folder: Path, run: Run) -> str:
-    """Execute the notebook in ``folder``; what a failing cell raised, empty where none failed.
-
-    Raises:
-        KernelDied: the kernel died.
-    """
-    parameters = Parameters(**run.parameters | {"output_dir": str(folder)})
-    options = {"kernel_manager_class": ForkingKernelManager} if CAN_FORK else {}
-    try:
-        execute(parameters, run.questions, folder / NOTEBOOK.name, **options)
-    except KernelDied:
-        raise
-    except RunError as error:
-        lines = getattr(error.__cause__, "traceback", [])
-        return strip_ansi("\n".join([str(error), *lines]))
-    return ""
+            code = compile(ast.Module(list(imports), []), str(NOTEBOOK), "exec")
+            exec(code, {})  # noqa: S102 - the notebook of this checkout
 
 
 def perform(run: Run) -> None:
@@ -58,42 +93,33 @@ def perform(run: Run) -> None:
 
     A cell that fails is a result too. Anything else that goes wrong is raised, for another try.
     """
-    folder = unfinished_folder(run)
-    begun = time.perf_counter()
-    try:
-        traceback = execute_in(folder, run)
-        seconds = time.perf_counter() - begun
-        record = describe(run, "failed" if traceback else "done", seconds, traceback)
-        results = folder / "results.json"
-        if results.exists():
-            record["device"] = json.loads(results.read_text())["device"]
-        publish(folder, run, record)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def perform_forked(run: Run) -> None:
-    """``perform`` in a forked process; ends this process when that one does not end well."""
-    child = ForkedProcess(target=perform, args=(run,))
-    child.start()
-    # Nobody sends anything during a run, so standard input is readable only when it has closed.
-    if child.sentinel not in wait([child.sentinel, sys.stdin]):
-        os.killpg(0, signal.SIGKILL)
-    child.join()
-    if child.exitcode:
-        sys.exit(f"The run's process ended with exit code {child.exitcode}.")
+    options = {"kernel_manager_class": ForkingKernelManager} if CAN_FORK else {}
+    traceback, begun = "", time.perf_counter()
+    with unfinished_folder(run) as folder:
+        parameters = Parameters(**run.parameters | {"output_dir": str(folder)})
+        try:
+            execute(parameters, run.questions, folder / NOTEBOOK.name, **options)
+        except KernelDied:
+            raise
+        except RunError as error:
+            lines = getattr(error.__cause__, "traceback", [])
+            traceback = strip_ansi("\n".join([str(error), *lines]))
+        publish(folder, run, time.perf_counter() - begun, traceback)
 
 
 def serve() -> None:
     """Perform runs until standard input closes."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever else is printed here or by a kernel is no answer
     code = code_hash()
     for line in sys.stdin:
         run = Run(**json.loads(line))
         if run.code != code:
             sys.exit("Notebook or library here are not those that the sweep was planned with.")
-        import_for(tuple(run.questions))
-        (perform_forked if CAN_FORK else perform)(run)
-        print("performed", flush=True)
+        if CAN_FORK:
+            import_for(tuple(run.questions))
+        perform(run)
+        print("performed", file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ import pytest
 from click.testing import CliRunner
 from conftest import ROOT, run_hwlib
 
-from hwlib import leaderboard, pool, store
+from hwlib import leaderboard, sweep
 from hwlib.__main__ import main
-from hwlib.plan import Run, plan
+from hwlib.plan import Run, data_files, plan, publish, read_run, unfinished_folder
 
 TINY = """\
 extends: demo
@@ -86,11 +86,11 @@ def wait_until(condition, seconds: float = 120) -> None:
 
 
 def busy(process: psutil.Process) -> list[psutil.Process]:
-    """The worker processes below ``process`` that have a run and its kernel."""
+    """The worker processes below ``process`` that have a kernel."""
     try:
         below = process.children(recursive=True)
         workers = [child for child in below if "hwlib.worker" in " ".join(child.cmdline())]
-        return [worker for worker in workers if len(worker.children(recursive=True)) >= 2]
+        return [worker for worker in workers if worker.children(recursive=True)]
     except psutil.Error:  # one of them has just ended: look again
         return []
 
@@ -149,9 +149,7 @@ def test_a_run_is_named_by_all_that_it_depends_on(tiny, tmp_path, monkeypatch):
     digits.write_bytes(b"1")
 
     def key(only: str = "q3", out: str | None = None, **overrides: str) -> str:
-        from hwlib import plan as planning
-
-        planning.data_files.cache_clear()
+        data_files.cache_clear()
         values = {"data_source": "real", "data_dir": str(tmp_path / "data")} | overrides
         return plan(tiny, list(values.items()), only, out)[0].key
 
@@ -185,7 +183,7 @@ WRONG = {
     "no names": ("- a\n- b\n", 1, "name: value"),
     "unknown profile": ("extends: demmo\nseeds: [1]\n", 1, "did you mean demo?"),
     "cycle": ("seeds: [1]\nextends: wrong.yaml\n", 2, "circle: wrong.yaml → wrong.yaml"),
-    "grid, no list": ("grid:\n  mlp_epochs: 3\n", 2, "must be a list"),
+    "grid, no list": ("grid:\n  mlp_epochs: 3\n", 2, "a list of values"),
     "grid, item": ("grid:\n  mlp_epochs: [1,\n  0]\n", 3, "a whole number from 1 up"),
     "grid, name": ("seed: 1\ngrid:\n  mlp_epoch: [1]\n", 3, "did you mean mlp_epochs?"),
     "zip": ("zip:\n  mlp_epochs: [1, 2]\n  cnn_epochs: [1]\n", 1, "mlp_epochs has 2"),
@@ -355,12 +353,12 @@ def cluster(tmp_path):
 def test_a_dask_worker_that_dies_loses_nothing(start, tiny, undisturbed, cluster, tmp_path):
     address, workers = cluster
     out = tmp_path / "out"
-    sweep = start(tiny, "--scheduler", address, "--out", out)
+    process = start(tiny, "--scheduler", address, "--out", out)
     wait_until(lambda: all(busy(worker) for worker in workers))
     orphans = workers[0].children(recursive=True)
     workers[0].kill()
     assert not psutil.wait_procs(orphans, timeout=5)[1]
-    assert sweep.wait(500) == 0, sweep.stderr.read()
+    assert process.wait(500) == 0, process.stderr.read()
     assert numbers(out) == numbers(undisturbed)
 
 
@@ -385,54 +383,55 @@ def test_a_worker_process_that_dies_is_replaced_twice(monkeypatch, tmp_path):
 
         def perform(self, run: Run) -> None:
             if len(started) < survivor:
-                raise pool.WorkerDied("killed")
+                raise sweep.WorkerDied("killed")
 
-    monkeypatch.setattr(pool, "Worker", Dying)
-    monkeypatch.setattr(pool, "HERE", pool.threading.local())
-    pool.STOPPING.clear()
+    monkeypatch.setattr(sweep, "Worker", Dying)
+    monkeypatch.setattr(sweep, "HERE", sweep.threading.local())
+    sweep.STOPPING.clear()
     survivor = 3
-    pool.perform(a_run(tmp_path), 1)
+    sweep.perform(a_run(tmp_path), 1)
     assert len(started) == 3
-    monkeypatch.setattr(pool, "HERE", pool.threading.local())
+    monkeypatch.setattr(sweep, "HERE", sweep.threading.local())
     survivor = 99
-    with pytest.raises(pool.WorkerDied, match="killed"):
-        pool.perform(a_run(tmp_path), 1)
+    with pytest.raises(sweep.WorkerDied, match="killed"):
+        sweep.perform(a_run(tmp_path), 1)
     assert len(started) == 6
 
 
 def test_two_runs_never_share_a_gpu(monkeypatch, tmp_path):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
-    with pool.local_pool([a_run(tmp_path, device="auto")] * 9, 4) as (executor, places):
-        seen = list(executor.map(lambda _: time.sleep(0.05) or pool.HERE.gpu, range(8)))
-    assert places == 2 and set(seen) == {"3", "5"}
-    with pool.local_pool([a_run(tmp_path)] * 9, 4) as (executor, places):
-        assert places == 4 and executor.submit(lambda: pool.HERE.gpu).result() is None
+    with sweep.local_pool([a_run(tmp_path, device="auto")] * 9, 4) as executor:
+        seen = list(executor.map(lambda _: time.sleep(0.05) or sweep.HERE.gpu, range(8)))
+        assert executor._max_workers == 2 and set(seen) == {"3", "5"}
+    with sweep.local_pool([a_run(tmp_path)] * 9, 4) as executor:
+        assert executor._max_workers == 4
+        assert executor.submit(lambda: sweep.HERE.gpu).result() is None
 
 
 def test_nothing_is_begun_once_a_sweep_is_interrupted(monkeypatch, tmp_path):
-    begun, killed = [], pool.threading.Event()
+    begun, killed = [], sweep.threading.Event()
 
     class Killed:
         def __init__(self, threads: int, gpu: str | None):
-            pool.Worker.alive.add(self)
+            sweep.Worker.alive.add(self)
 
         def perform(self, run: Run) -> None:
             begun.append(run)
             killed.wait(10)
-            raise pool.WorkerDied("killed")
+            raise sweep.WorkerDied("killed")
 
         def kill(self) -> None:
-            pool.Worker.alive.discard(self)
+            sweep.Worker.alive.discard(self)
             killed.set()
             time.sleep(0.3)  # as long as a process may take to end
 
     Killed.alive = set()
-    monkeypatch.setattr(pool, "Worker", Killed)
+    monkeypatch.setattr(sweep, "Worker", Killed)
     with (
         pytest.raises(KeyboardInterrupt),
-        pool.local_pool([a_run(tmp_path)] * 9, 2) as (executor, _),
+        sweep.local_pool([a_run(tmp_path)] * 9, 2) as executor,
     ):
-        futures = [executor.submit(pool.perform, a_run(tmp_path), 1) for _ in range(9)]
+        futures = [executor.submit(sweep.perform, a_run(tmp_path), 1) for _ in range(9)]
         wait_until(lambda: len(begun) == 2, 10)
         raise KeyboardInterrupt
     assert len(begun) == 2
@@ -445,14 +444,15 @@ def test_nothing_is_begun_once_a_sweep_is_interrupted(monkeypatch, tmp_path):
 @pytest.mark.parametrize("scheme", ["", "memory://"])
 def test_a_run_is_published_whole_and_replaced(scheme, tmp_path):
     run = a_run(f"{scheme}{tmp_path}/out")
-    assert store.read_run(run.out, run.key) is None
-    for text in ("first", "second"):
-        folder = store.unfinished_folder(run)
-        (folder / "results.json").write_text(text)
-        store.publish(folder, run, {"status": "done"})
+    assert read_run(run.out, run.key) is None
+    for results in ({"device": "first"}, {"device": "second"}):
+        with unfinished_folder(run) as folder:
+            (folder / "results.json").write_text(json.dumps(results))
+            publish(folder, run, seconds=1)
         assert not folder.exists()
-        assert store.read_run(run.out, run.key)["status"] == "done"
-        assert store.read_file(run.out, run.key, "results.json").decode() == text
+        record = read_run(run.out, run.key)
+        assert (record["status"], record["device"]) == ("done", results["device"])
+        assert record["results"] == results
 
 
 def test_nothing_is_ranked_by_a_test_figure():

@@ -13,30 +13,24 @@ from matplotlib.ticker import MaxNLocator
 
 from hwlib.plots.style import COLOURS, LINE_STYLES, finish, new_figure
 
-Look = dict[str, tuple[str, str | tuple]]
 SPLITS = {"train": "training", "validation": "validation", "test": "test"}
+UNITS = {"loss": "nats", "accuracy": "fraction"}
 MOST_NAMED = 16  # more settings than this are told apart by the table alone
 
 
-def looks(settings: list[str]) -> Look:
-    """Colour and line style of each setting, the same in all figures."""
-    if len(settings) <= len(COLOURS):
-        return dict(zip(settings, zip(COLOURS, LINE_STYLES, strict=True), strict=False))
-    colours = plt.get_cmap("viridis")(np.linspace(0, 0.92, len(settings)))
-    return dict(zip(settings, zip(colours, cycle(LINE_STYLES[:4]), strict=False), strict=True))
+def looks(settings: list[str]) -> dict[str, dict]:
+    """Colour and line style of each setting."""
+    colours = COLOURS
+    if len(settings) > len(COLOURS):
+        colours = plt.get_cmap("viridis")(np.linspace(0, 0.92, len(settings)))
+    pairs = zip(colours, cycle(LINE_STYLES), strict=False)
+    return {s: {"color": c, "ls": ls} for s, (c, ls) in zip(settings, pairs, strict=False)}
 
 
 def in_words(figure: str) -> str:
     """``q3_train_loss`` as ``training loss (nats)``."""
-    split, _, quantity = figure.partition("_")[2].partition("_")
-    if split not in SPLITS:
-        return figure.partition("_")[2].replace("_", " ")
-    return f"{SPLITS[split]} {quantity} ({'nats' if quantity == 'loss' else 'fraction'})"
-
-
-def split_of(figure: str) -> str:
-    """``q3_train_loss`` as ``training``."""
-    return SPLITS[figure.split("_")[1]]
+    split, quantity = figure.split("_")[-2:]
+    return f"{SPLITS[split]} {quantity} ({UNITS[quantity]})"
 
 
 def is_wide(values: pd.Series) -> bool:
@@ -56,24 +50,21 @@ def curves(histories: pd.DataFrame) -> Figure:
     """Every quantity of the training against the epoch: a setting's mean over its seeds, and a band
     of one standard deviation.
     """
-    quantities = [q for q in histories if str(q).endswith(("_loss", "_accuracy"))]
-    quantities.sort(key=lambda q: (q.endswith("accuracy"), list(SPLITS).index(q.split("_")[0])))
+    figures = [f"{split}_{quantity}" for quantity in UNITS for split in SPLITS]
+    figures = [name for name in figures if name in histories]
     look = looks(list(histories["setting"].unique()))
     legend = 0.1 * len(look) if len(look) <= MOST_NAMED else 0
-    figure, axes = new_figure(2, len(quantities) // 2, 7.2, 5.0 + legend)
-    for place, quantity in zip(axes, quantities, strict=True):
+    figure, axes = new_figure(2, len(figures) // 2, 7.2, 5.0 + legend)
+    for place, name in zip(axes, figures, strict=True):
         for setting, part in histories.groupby("setting", sort=False):
-            colour, line = look[setting]
-            band = part.groupby("epoch")[quantity].agg(["mean", "std"])
-            marker = "o" if len(band) == 1 else ""
-            place.plot(
-                band.index, band["mean"], color=colour, ls=line, marker=marker, label=setting
-            )
+            band = part.groupby("epoch")[name].agg(["mean", "std"])
             low, high = band["mean"] - band["std"], band["mean"] + band["std"]
-            place.fill_between(band.index, low, high, color=colour, alpha=0.15, linewidth=0)
-        place.set(xlabel="epoch", ylabel=in_words(f"_{quantity}"))
+            place.plot(band.index, band["mean"], marker=".", label=setting, **look[setting])
+            shade = {"color": look[setting]["color"], "alpha": 0.15, "linewidth": 0}
+            place.fill_between(band.index, low, high, **shade)
+        place.set(xlabel="epoch", ylabel=in_words(name))
         place.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if quantity.endswith("loss") and is_wide(histories[quantity]):
+        if name.endswith("loss") and is_wide(histories[name]):
             place.set_yscale("log")
     for left, right in zip(axes[::2], axes[1::2], strict=True):
         right.sharey(left)
@@ -83,96 +74,64 @@ def curves(histories: pd.DataFrame) -> Figure:
 
 
 def against_parameter(table: pd.DataFrame, parameter: str, figures: list[str]) -> Figure:
-    """Figures against a swept number: each run as a dot, means and standard deviations joined by
-    a line.
+    """Figures against a number: each run as a dot, means and standard deviations joined by a
+    line.
     """
-    units = {"loss": "nats", "accuracy": "fraction"}
-    quantities = [q for q in units if any(name.endswith(q) for name in figures)]
+    quantities = [q for q in UNITS if any(name.endswith(q) for name in figures)]
     figure, axes = new_figure(1, len(quantities), 7.2, 3.0)
     for place, quantity in zip(axes, quantities, strict=True):
         names = [name for name in figures if name.endswith(quantity)]
-        for name, colour, line in zip(names, COLOURS, LINE_STYLES, strict=False):
+        for name, look in looks(names).items():
             means = table.groupby(parameter)[name].agg(["mean", "std"]).fillna(0)
-            look = {"color": colour, "ls": line, "capsize": 3, "label": split_of(name)}
-            place.plot(table[parameter], table[name], ".", color=colour, alpha=0.5)
-            place.errorbar(means.index, means["mean"], means["std"], **look)
-        place.set(xlabel=parameter.replace("_", " "), ylabel=f"{quantity} ({units[quantity]})")
+            label = SPLITS[name.split("_")[1]]
+            place.plot(table[parameter], table[name], ".", color=look["color"], alpha=0.5)
+            place.errorbar(means.index, means["mean"], means["std"], capsize=3, label=label, **look)
+        place.set(xlabel=parameter.replace("_", " "), ylabel=f"{quantity} ({UNITS[quantity]})")
         if is_wide(table[parameter]):
             place.set_xscale("log")
     legend_below(figure, axes[0])
     return finish(figure)
 
 
-def parallel(table: pd.DataFrame, swept: list[str], figures: list[str], ranked_by: str) -> Figure:
-    """Each run as a line through everything that was swept and all that came out, coloured by the
-    figure that ranks.
+def parallel(table: pd.DataFrame, columns: list[str], ranked_by: str) -> Figure:
+    """Each run as a line through the columns, coloured by the figure that ranks. On every axis the
+    values stand in their order at equal distances, so one that is far off hides no others.
     """
-    columns = [*swept, *figures]
     figure, (axes,) = new_figure(1, 1, 7.2, 3.4)
+    box = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 0.6}
     heights = {}
     for place, column in enumerate(columns):
-        heights[column] = draw_axis(axes, place, table[column])
+        levels = sorted(table[column].dropna().unique())  # a loss that diverged is no number
+        ticks = dict(zip(levels, np.linspace(0, 1, len(levels)), strict=True))
+        heights[column] = table[column].map(ticks)
+        axes.axvline(place, color="black", linewidth=0.8)
+        for level in levels if len(levels) <= 6 else levels[:: len(levels) - 1]:
+            text = level if isinstance(level, str) else f"{level:.4g}"
+            axes.text(place + 0.04, ticks[level], text, fontsize=7, va="center", bbox=box, zorder=5)
     rank = table[ranked_by]
-    colours = plt.Normalize(rank.min(), rank.max())
-    for row in table.index:
-        line = [heights[column][row] for column in columns]
-        axes.plot(line, "-", color=plt.get_cmap("cividis")(colours(rank[row])), alpha=0.8)
-    labels = [in_words(c).split(" (")[0] if c in figures else c.replace("_", " ") for c in columns]
-    axes.set_xticks(range(len(columns)), [label.replace(" ", "\n", 1) for label in labels])
-    axes.set(yticks=[], xlim=(-0.25, len(columns) - 0.75 + 0.4), ylim=(-0.06, 1.06))
+    shade = plt.cm.ScalarMappable(plt.Normalize(rank.min(), rank.max()), "cividis")
+    for row, line in pd.DataFrame(heights).iterrows():
+        axes.plot(range(len(columns)), line, "-", color=shade.to_rgba(rank[row]), alpha=0.8)
+    axes.set_xticks(range(len(columns)), [name.replace("_", "\n") for name in columns])
+    axes.set(yticks=[], xlim=(-0.25, len(columns) - 0.35), ylim=(-0.06, 1.06))
     axes.spines[["left", "bottom"]].set_visible(False)
     axes.tick_params(length=0)
     axes.grid(False)
-    shade = plt.cm.ScalarMappable(colours, "cividis")
     figure.colorbar(shade, ax=axes, label=in_words(ranked_by), pad=0.02)
     return finish(figure)
-
-
-def draw_axis(axes: Axes, place: int, values: pd.Series) -> pd.Series:
-    """One upright axis of the parallel comparison with its numbers; the values' heights on it."""
-    axes.axvline(place, color="black", linewidth=0.8)
-    if not pd.api.types.is_numeric_dtype(values) or values.nunique() <= 6:
-        levels = sorted(values.dropna().unique())  # a loss that diverged is no number
-        ticks = dict(zip(levels, np.linspace(0, 1, len(levels)), strict=True))
-        heights = values.map(ticks)
-    else:
-        bend, unbend = (np.log10, lambda x: 10**x) if is_wide(values) else (float, float)
-        low, high = bend(values.min()), bend(values.max())
-        heights = (values.map(bend) - low) / (high - low)
-        ticks = {unbend(low + part * (high - low)): part for part in (0, 0.5, 1)}
-    for value, height in ticks.items():
-        text = f"{value:.4g}" if isinstance(value, int | float | np.number) else str(value)
-        axes.text(place + 0.04, height, text, fontsize=7, va="center", bbox=BOX, zorder=5)
-    return heights
-
-
-BOX = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 0.6}
 
 
 def seeds(table: pd.DataFrame, figures: list[str], order: list[str]) -> Figure:
     """For each setting, best first: mean and standard deviation as a bar, each seed as a dot."""
     figure, axes = new_figure(1, len(figures), 7.2, 0.9 + 0.32 * len(order))
-    heights = {setting: -place for place, setting in enumerate(order)}
+    heights = pd.Series(range(0, -len(order), -1), index=order)
     for place, name in zip(axes, figures, strict=True):
         spread = table.groupby("setting")[name].agg(["mean", "std"]).loc[order].fillna(0)
         below = table["setting"].map(heights) - 0.22
         place.plot(table[name], below, "o", color=COLOURS[1], ms=4, alpha=0.6, mew=0)
-        place.errorbar(
-            *(spread["mean"], list(heights.values())),
-            **{"xerr": spread["std"], "fmt": "D", "color": COLOURS[0], "ms": 4, "capsize": 3},
-        )
-        place.set(xlabel=in_words(name), yticks=list(heights.values()), yticklabels=[])
+        bar = {"fmt": "D", "color": COLOURS[0], "ms": 4, "capsize": 3}
+        place.errorbar(spread["mean"], heights, xerr=spread["std"], **bar)
+        place.set(xlabel=in_words(name), yticks=heights, yticklabels=[])
         place.set_ylim(-len(order) + 0.4, 0.4)
     axes[0].set_yticklabels(order)
-    return finish(figure)
-
-
-def accuracy_against_parameters(table: pd.DataFrame) -> Figure:
-    """Accuracy of the big-cats networks against their number of parameters."""
-    figure, (axes,) = new_figure(1, 1, 7.2, 3.0)
-    for split, marker in (("validation", "o"), ("test", "x")):
-        name = f"q4_{split}_accuracy"
-        axes.plot(table["q4_parameters"], table[name], marker, ls="", label=split)
-    axes.set(xlabel="parameters of the network", ylabel="accuracy (fraction)")
-    legend_below(figure, axes)
     return finish(figure)
