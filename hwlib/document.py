@@ -249,7 +249,6 @@ def cell_blocks(cell: NotebookNode, language: str, numbers: dict[str, str]) -> I
             "format": MARKDOWN,
             "text": for_pandoc(cell.source, numbers),
             "attachments": cell.get("attachments", {}),
-            "new_page": cell.source.startswith("## Question"),
         }
     elif cell.cell_type == "code":
         outputs = [] if has_tag(cell, "remove-output") else list(output_blocks(cell))

@@ -76,7 +76,8 @@ def find_wheels() -> Path | None:
 
 
 def install(packages: list[str]) -> None:
-    """Install packages into the running Python, without touching what is there.
+    """Install packages into the running Python, without touching what is there: from attached
+    wheels where they are, otherwise from pip's index.
 
     Raises:
         PlaceError: pip could not.
@@ -84,16 +85,18 @@ def install(packages: list[str]) -> None:
     if not packages:
         return
     wheels = find_wheels()
-    source = ["--no-index", "--find-links", str(wheels)] if wheels else []
-    command = [sys.executable, "-m", "pip", "install", "--quiet", *source, *packages]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
-        raise PlaceError(
-            f"{', '.join(packages)} could not be installed ({reason}). Turn the internet on, or "
-            "attach a data set that holds their wheels."
-        )
-    importlib.invalidate_caches()
+    sources = [["--no-index", "--find-links", str(wheels)]] if wheels else []
+    for source in [*sources, ["--retries", "1", "--timeout", "15"]]:
+        command = [sys.executable, "-m", "pip", "install", "--quiet", *source, *packages]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode == 0:
+            importlib.invalidate_caches()
+            return
+    reason = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+    raise PlaceError(
+        f"{', '.join(packages)} could not be installed ({reason}). Turn the internet on, or attach "
+        "a data set that holds their wheels."
+    )
 
 
 def prepare(output_dir: str) -> Path:

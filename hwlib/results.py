@@ -129,19 +129,21 @@ class Results:
         self.content["data"][name] = digest.hexdigest()
 
     def save(self, output_dir: Path) -> None:
-        """Write ``results.json`` and show the claims: as a line to read, and as data in the
-        notebook. The hash of what the kernel has run shows later whether a cell was changed since.
+        """Write ``results.json`` and show the claims: as lines to read, the command among them, and
+        as data in the notebook. The hash of what the kernel has run shows later whether a cell was
+        changed since.
         """
         self.stop_clock()
         if shell := get_ipython():
             self.content["sources"] = sources_hash(shell.history_manager.input_hist_raw)
         self.content["seconds"]["total"] = round(time.perf_counter() - self.begun, 2)
         write_json(self.content, output_dir / "results.json")
-        display({MIME_TYPE: self.content, "text/plain": "results.json is written."}, raw=True)
+        said = f"{self.content['command']}\nresults.json is written."
+        display({MIME_TYPE: self.content, "text/plain": said}, raw=True)
 
     def table(self) -> pd.DataFrame:
         """What somebody needs to get the same figures again, for people."""
-        keys = ("command", "profile", "data_source", "seed", "device")
+        keys = ("profile", "data_source", "seed", "device")
         rows = {key: self.content[key] for key in keys} | self.content["versions"]
         rows |= {f"SHA-256 of {name}": found[:16] for name, found in self.content["data"].items()}
         return pd.DataFrame({"value": rows})

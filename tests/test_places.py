@@ -152,4 +152,4 @@ def test_without_internet_packages_come_from_attached_wheels(tmp_path, monkeypat
                            capture_output=True, text=True)  # fmt: skip
     assert asked.stdout == "42\n"
     with pytest.raises(places.PlaceError, match="attach a data set that holds their wheels"):
-        places.install(["not-among-them"])
+        places.install(["no-such-package-anywhere-at-all"])
