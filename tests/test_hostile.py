@@ -215,19 +215,24 @@ def test_weights_of_another_model_are_refused(tmp_path, content):
     assert len(str(failure.value)) < 400
 
 
-@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04", None])
-def test_a_damaged_or_older_checkpoint_is_no_end(tmp_path, capsys, damage):
+def train_a_little(checkpoint) -> int:
+    """Number of epochs done, of two, with a tiny network and set."""
     torch.manual_seed(0)
     images = torch.randint(0, 256, (20, 3, 16, 16), dtype=torch.uint8)
     pictures = data.ImageSet(images, torch.arange(20) % 2, [], ["A", "B"])
-    recipe = training.Recipe(epochs=1, sizes=((16, 1.0),), batch_size=10)
+    recipe = training.Recipe(epochs=2, sizes=((16, 1.0),), batch_size=10)
+    net = lambda: cnn.BigCatsNet(2, (4, 4, 4, 4))  # noqa: E731
+    trained = training.train_classifier(net, pictures, pictures, recipe, checkpoint=checkpoint)
+    return len(trained.history["train_loss"])
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04", None])
+def test_a_damaged_or_older_checkpoint_is_no_end(tmp_path, capsys, damage):
     path = tmp_path / "checkpoint.pt"
     torch.save({"key": "of another training"}, path)
     if damage is not None:
         path.write_bytes(damage)
-    net = lambda: cnn.BigCatsNet(2, (4, 4, 4, 4))  # noqa: E731
-    trained = training.train_classifier(net, pictures, pictures, recipe, checkpoint=path)
-    assert len(trained.history["train_loss"]) == 1
+    assert train_a_little(path) == 2
     said = capsys.readouterr()
     assert ("damaged" in said.out + said.err) == (damage is not None)
 
@@ -237,6 +242,17 @@ def mounted(folder, *options: str) -> bool:
     folder.mkdir(exist_ok=True)
     command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder)]
     return subprocess.run(command, capture_output=True).returncode == 0
+
+
+def test_a_checkpoint_that_finds_no_room_does_not_end_the_training(tmp_path, capsys):
+    if not mounted(tmp_path / "small", "size=16k"):
+        pytest.skip("no file system can be mounted here")
+    try:
+        assert train_a_little(tmp_path / "small" / "checkpoint.pt") == 2
+        left = [path.name for path in (tmp_path / "small").iterdir()]
+    finally:
+        subprocess.run(["umount", str(tmp_path / "small")], check=True)
+    assert left == [] and "the training goes on without it" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("megabytes", [1, 2])
