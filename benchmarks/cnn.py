@@ -26,11 +26,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from hwlib import cnn, data, study, training
 from hwlib.augment import augment
 from hwlib.holdout import select
+from hwlib.pictures import ImageSet, load_image_set
 
 Task = Callable[[], None]
 
 
-def reference_epoch(images: data.ImageSet) -> tuple[Task, Task]:
+def reference_epoch(images: ImageSet) -> tuple[Task, Task]:
     """An epoch of the reference's own way, and its data alone."""
     network = reference.make_network()
     optimizer, loss = torch.optim.Adam(network.parameters(), lr=1e-3), nn.CrossEntropyLoss()
@@ -45,7 +46,7 @@ def reference_epoch(images: data.ImageSet) -> tuple[Task, Task]:
 
 
 def our_epoch(
-    make_network: Callable[[], nn.Module], images: data.ImageSet, size: int
+    make_network: Callable[[], nn.Module], images: ImageSet, size: int
 ) -> tuple[Task, Task]:
     """An epoch of our training at ``size`` pixels, and its data alone."""
     recipe = training.Recipe(epochs=10**6, sizes=((size, 1.0),))
@@ -89,7 +90,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=640, help="how many make an epoch here")
     options = parser.parse_args()
     folder = data.locate("big_cats", options.data_dir, "real") / "train"
-    every = data.load_image_set(folder, cnn.IMAGE_SIZE, cnn.CLASS_NAMES)
+    every = load_image_set(folder, cnn.IMAGE_SIZE, cnn.CLASS_NAMES)
     chosen = torch.zeros(len(every.labels), dtype=torch.bool)
     chosen[torch.randperm(len(chosen))[: options.images]] = True
     images = select(every, chosen)

@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from hwlib import augment, cnn, data, holdout, study, training
 from hwlib.parameters import Parameters
+from hwlib.pictures import ImageSet, load_image_set
 
 RECIPE = training.Recipe(epochs=Parameters().cnn_epochs)
 
@@ -73,7 +74,7 @@ VARIANTS: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], dict[str, Any
 
 
 def train_ours(
-    variant: str, train: data.ImageSet, held: data.ImageSet, seed: int, epochs: int
+    variant: str, train: ImageSet, held: ImageSet, seed: int, epochs: int
 ) -> tuple[nn.Module, list[reference.Point]]:
     """The last epoch's averaged network, and its way there.
 
@@ -84,7 +85,7 @@ def train_ours(
     curve: list[reference.Point] = []
     finished: list[nn.Module] = []
 
-    def evaluate_off_the_clock(network: nn.Module, image_set: data.ImageSet) -> tuple[float, float]:
+    def evaluate_off_the_clock(network: nn.Module, image_set: ImageSet) -> tuple[float, float]:
         seconds = clock.stop()
         finished.append(network)
         if not reference.is_looked_at(len(finished), epochs):
@@ -104,7 +105,7 @@ def train_ours(
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Train and score; the run as it is stored."""
     folder = data.locate("big_cats", options.data_dir, "real") / "train"
-    images = data.load_image_set(folder, cnn.IMAGE_SIZE, cnn.CLASS_NAMES)
+    images = load_image_set(folder, cnn.IMAGE_SIZE, cnn.CLASS_NAMES)
     train, held = holdout.hold_out(images)
     if options.variant == study.REFERENCE:
         found = reference.train(train, held, options.seed, options.epochs)

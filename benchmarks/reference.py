@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from hwlib.data import ImageSet, read_image
+from hwlib.pictures import ImageSet, read_image
 
 SIZE, BATCH, EPOCHS = 64, 32, 150
 LOOK_EVERY = 4  # epochs

@@ -8,7 +8,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from hwlib.data import BigCats, ImageSet
+from hwlib.data import BigCats
+from hwlib.pictures import ImageSet
 
 
 def class_counts(cats: BigCats) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hwlib.cnn import IMAGE_SIZE, BigCatsNet, count_parameters
-from hwlib.data import ImageSet
+from hwlib.pictures import ImageSet
 from hwlib.training import TrainingResult, predict
 
 

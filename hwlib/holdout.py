@@ -8,8 +8,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from hwlib.data import ImageSet
 from hwlib.eda import near_duplicates
+from hwlib.pictures import ImageSet
 
 
 def twin_groups(images: ImageSet, threshold: float = 0.93) -> Tensor:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from hwlib import cnn, data, evaluation, mlp
 from hwlib.bundle import BundleError
+from hwlib.pictures import load_image_set
 
 SHAPES = {"W1": (784, 128), "b1": (128,), "W2": (128, 10), "b2": (10,)}
 FORBIDDEN = ("open", "socket.", "subprocess.", "os.", "shutil.", "urllib.", "ctypes.dlopen")
@@ -137,7 +138,7 @@ def score_q4(weights_path: Path, class_path: Path, folder: Path) -> dict[str, An
     with watching():
         network = build_network(module, weights, weights_path.name)
     names = getattr(module, "CLASS_NAMES", cnn.CLASS_NAMES)
-    pictures = data.load_image_set(folder, getattr(module, "IMAGE_SIZE", 224), names, partial=True)
+    pictures = load_image_set(folder, getattr(module, "IMAGE_SIZE", 224), names, partial=True)
     with watching():
         result = evaluation.score(network, pictures)
     return {

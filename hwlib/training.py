@@ -15,8 +15,8 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from hwlib.augment import augment, cutmix
-from hwlib.data import ImageSet
 from hwlib.muon import Muon
+from hwlib.pictures import ImageSet
 from hwlib.seeding import set_seed
 
 History = dict[str, list[float]]

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torchvision.models import VGG16_Weights, vgg16
 
 from hwlib import fetch
-from hwlib.data import DataError, image_paths, read_image
+from hwlib.fetch import DataError
+from hwlib.pictures import image_paths, read_image
 
 RESIZE, CROP = 256, 224
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, from torchvision

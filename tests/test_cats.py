@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from hwlib import augment, cnn, evaluation, holdout, muon, training
-from hwlib.data import ImageSet
+from hwlib.pictures import ImageSet
 
 CLASS_FILE = Path(cnn.__file__)
 

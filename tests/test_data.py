@@ -4,7 +4,8 @@ import pytest
 import torch
 from PIL import Image
 
-from hwlib import cnn, data, eda, seeding
+from hwlib import cnn, data, eda, pictures, seeding
+from hwlib.pictures import load_image_set, read_image
 
 
 def draw(folder, name, colour, mode="RGB", size=(12, 8)):
@@ -44,7 +45,7 @@ def test_pictures_of_a_folder_become_one_tensor(tmp_path):
     draw(tmp_path / "A", "1.jpg", 128, "L")
     draw(tmp_path / "A", "2.png", (0, 0, 0, 0), "RGBA")
     (tmp_path / "A" / ".hidden.png").write_text("not a picture")
-    pictures = data.load_image_set(tmp_path, 6)
+    pictures = load_image_set(tmp_path, 6)
     assert pictures.images.shape == (3, 3, 6, 6) and pictures.images.dtype == torch.uint8
     assert pictures.class_names == ["A", "B"] and pictures.labels.tolist() == [0, 0, 1]
     assert pictures.images[2, :, 0, 0].tolist() == [255, 0, 0]
@@ -55,14 +56,14 @@ def test_exif_rotation_is_honoured(tmp_path):
     exif = picture.getexif()
     exif[0x0112] = 6
     picture.save(tmp_path / "x.jpg", exif=exif)
-    assert data.read_image(tmp_path / "x.jpg").size == (8, 4)
+    assert read_image(tmp_path / "x.jpg").size == (8, 4)
 
 
 def test_unreadable_picture_is_named(tmp_path):
     (tmp_path / "A").mkdir()
     (tmp_path / "A" / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing more")
     with pytest.raises(data.DataError, match=r"broken\.jpg"):
-        data.load_image_set(tmp_path, 6)
+        load_image_set(tmp_path, 6)
 
 
 def test_missing_class_split_and_folder_are_named(tmp_path):
@@ -125,35 +126,35 @@ def test_decoded_pictures_are_cached_until_a_file_changes(tmp_path, monkeypatch)
     for name in ("A", "B"):
         (tmp_path / "set" / name).mkdir(parents=True)
         Image.new("RGB", (9, 9), (10, 20, 30)).save(tmp_path / "set" / name / "1.png")
-    first = data.load_image_set(tmp_path / "set", 6)
+    first = load_image_set(tmp_path / "set", 6)
     with monkeypatch.context() as patched:
-        patched.setattr(data, "read_resized", None)  # from here on only the cache can answer
-        again = data.load_image_set(tmp_path / "set", 6)
+        patched.setattr(pictures, "read_resized", None)  # from here on only the cache can answer
+        again = load_image_set(tmp_path / "set", 6)
     assert torch.equal(first.images, again.images) and again.images[0, :, 0, 0].tolist() == [
         10,
         20,
         30,
     ]
     Image.new("RGB", (9, 9), (200, 20, 30)).save(tmp_path / "set" / "B" / "1.png")
-    assert data.load_image_set(tmp_path / "set", 6).images[1, 0, 0, 0] == 200
+    assert load_image_set(tmp_path / "set", 6).images[1, 0, 0, 0] == 200
 
 
 def test_without_a_place_for_the_cache_pictures_are_read_all_the_same(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "/proc/nowhere")
     (tmp_path / "A").mkdir()
     Image.new("RGB", (9, 9), (10, 20, 30)).save(tmp_path / "A" / "1.png")
-    assert data.load_image_set(tmp_path, 6).images.shape == (1, 3, 6, 6)
+    assert load_image_set(tmp_path, 6).images.shape == (1, 3, 6, 6)
 
 
 def test_a_grader_s_folder_may_lack_classes_but_hold_no_strange_ones(tmp_path):
     draw(tmp_path / "TIGER", "1.png", (200, 100, 20))
-    found = data.load_image_set(tmp_path, 6, ["PUMA", "TIGER"], partial=True)
+    found = load_image_set(tmp_path, 6, ["PUMA", "TIGER"], partial=True)
     assert found.labels.tolist() == [1] and found.class_names == ["PUMA", "TIGER"]
     with pytest.raises(data.DataError, match="PUMA"):
-        data.load_image_set(tmp_path, 6, ["PUMA", "TIGER"])
+        load_image_set(tmp_path, 6, ["PUMA", "TIGER"])
     draw(tmp_path / "WOLF", "1.png", (90, 90, 90))
     with pytest.raises(data.DataError, match="WOLF"):
-        data.load_image_set(tmp_path, 6, ["PUMA", "TIGER"], partial=True)
+        load_image_set(tmp_path, 6, ["PUMA", "TIGER"], partial=True)
     for empty in (tmp_path / "WOLF", tmp_path / "nowhere"):
         with pytest.raises(data.DataError, match=empty.name):
-            data.load_image_set(empty, 6, ["PUMA"], partial=True)
+            load_image_set(empty, 6, ["PUMA"], partial=True)

@@ -18,7 +18,8 @@ from conftest import ROOT, run_hwlib
 from PIL import Image
 
 from hwlib import cnn, data, fetch, training, vgg
-from hwlib.data import DataError
+from hwlib.fetch import DataError
+from hwlib.pictures import ImageSet, load_image_set
 
 
 def jpeg(size=(40, 30), **options) -> bytes:
@@ -59,7 +60,7 @@ def test_a_broken_picture_is_named_with_the_remedy(tmp_path, name):
     (tmp_path / "TIGER" / "good.jpg").write_bytes(jpeg())
     (tmp_path / "TIGER" / name).write_bytes(BROKEN[name])
     with pytest.raises(DataError, match=rf"{name} cannot be read .*Replace or remove it"):
-        data.load_image_set(tmp_path, 16)
+        load_image_set(tmp_path, 16)
 
 
 def save(image: Image.Image, path, **options):
@@ -69,7 +70,7 @@ def save(image: Image.Image, path, **options):
 
 def read(folder) -> np.ndarray:
     """Mean colour of the first picture, (3,)."""
-    return data.load_image_set(folder, 16).images[0].float().mean((1, 2)).numpy()
+    return load_image_set(folder, 16).images[0].float().mean((1, 2)).numpy()
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_a_picture_lying_on_its_side_is_turned(tmp_path):
     exif = image.getexif()
     exif[0x0112] = 6  # turn by 90° to the right: the left half becomes the upper one
     save(image, tmp_path / "A" / "1.jpg", exif=exif, quality=95)
-    upper = data.load_image_set(tmp_path, 16).images[0, :, :6].float().mean((1, 2))
+    upper = load_image_set(tmp_path, 16).images[0, :, :6].float().mean((1, 2))
     assert upper[2] > 200 and upper[0] < 40
 
 
@@ -107,11 +108,11 @@ def test_what_no_picture_is_is_left_out_aloud_and_junk_in_silence(tmp_path, recw
     for junk in ("Thumbs.db", ".DS_Store", "desktop.ini", "._1.png"):
         (tmp_path / "A" / junk).write_bytes(b"junk")
     (tmp_path / ".git").mkdir()
-    assert len(data.load_image_set(tmp_path, 8).labels) == 1 and not recwarn
+    assert len(load_image_set(tmp_path, 8).labels) == 1 and not recwarn
     (tmp_path / "A" / "2.heic").write_bytes(b"perhaps a picture")
     (tmp_path / "A" / "deeper").mkdir()
     with pytest.warns(UserWarning, match=r"left out, as no picture: 2\.heic, deeper"):
-        assert len(data.load_image_set(tmp_path, 8).labels) == 1
+        assert len(load_image_set(tmp_path, 8).labels) == 1
 
 
 def test_an_empty_class_and_a_class_missing_in_one_split_are_named(tmp_path):
@@ -130,30 +131,31 @@ def test_class_folders_in_another_case_or_spelling_are_the_same_class(tmp_path):
     cafe = "Caf\N{LATIN SMALL LETTER E WITH ACUTE} Cat"
     save(Image.new("RGB", (9, 9)), tmp_path / "snow  leopard" / "1.png")
     save(Image.new("RGB", (9, 9), "red"), tmp_path / unicodedata.normalize("NFD", cafe) / "1.png")
-    found = data.load_image_set(tmp_path, 8, [cafe.upper(), "SNOW LEOPARD"])
+    found = load_image_set(tmp_path, 8, [cafe.upper(), "SNOW LEOPARD"])
     assert found.labels.tolist() == [0, 1] and found.images[0, 0].min() == 255
     save(Image.new("RGB", (9, 9)), tmp_path / "SNOW LEOPARD" / "1.png")
     with pytest.raises(DataError, match="one class in two folders"):
-        data.load_image_set(tmp_path, 8, [cafe.upper(), "SNOW LEOPARD"])
+        load_image_set(tmp_path, 8, [cafe.upper(), "SNOW LEOPARD"])
 
 
 def test_a_loop_of_links_is_named(tmp_path):
     save(Image.new("RGB", (9, 9)), tmp_path / "A" / "1.png")
     (tmp_path / "A" / "loop.png").symlink_to(tmp_path / "A" / "loop.png")
     with pytest.raises(DataError, match=r"loop\.png cannot be read"):
-        data.load_image_set(tmp_path, 8)
+        load_image_set(tmp_path, 8)
     (tmp_path / "A" / "loop.png").unlink()
     (tmp_path / "B").symlink_to(tmp_path / "B")
     with pytest.raises(DataError, match="B"):
-        data.load_image_set(tmp_path, 8, ["A", "B"])
+        load_image_set(tmp_path, 8, ["A", "B"])
 
 
 LOAD = """
 import sys
-from hwlib import data
+from pathlib import Path
+from hwlib import pictures
 try:
-    data.load_image_set(data.Path(sys.argv[1]), 8)
-except data.DataError as error:
+    pictures.load_image_set(Path(sys.argv[1]), 8)
+except pictures.DataError as error:
     print("DataError:", error)
 """
 
@@ -219,7 +221,7 @@ def train_a_little(checkpoint) -> int:
     """Number of epochs done, of two, with a tiny network and set."""
     torch.manual_seed(0)
     images = torch.randint(0, 256, (20, 3, 16, 16), dtype=torch.uint8)
-    pictures = data.ImageSet(images, torch.arange(20) % 2, [], ["A", "B"])
+    pictures = ImageSet(images, torch.arange(20) % 2, [], ["A", "B"])
     recipe = training.Recipe(epochs=2, sizes=((16, 1.0),), batch_size=10)
     net = lambda: cnn.BigCatsNet(2, (4, 4, 4, 4))  # noqa: E731
     trained = training.train_classifier(net, pictures, pictures, recipe, checkpoint=checkpoint)

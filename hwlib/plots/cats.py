@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 
 from hwlib import evaluation
 from hwlib.cnn import BigCatsNet
-from hwlib.data import ImageSet
 from hwlib.evaluation import Score, class_activation_maps, confusion_matrix
+from hwlib.pictures import ImageSet
 from hwlib.plots.style import finish, new_figure, picture_grid, show_picture, show_values
 from hwlib.study import REFERENCE
 
