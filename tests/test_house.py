@@ -67,7 +67,11 @@ def test_notebook_is_committed_without_outputs(cells):
 
 
 def test_notebook_cells_are_calls(cells):
-    for cell in (cell for cell in cells if cell.cell_type == "code"):
+    """All but the one that finds the library, which cannot call it yet."""
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    called = [cell for cell in code if "bootstrap" not in cell.metadata.get("tags", [])]
+    assert len(called) == len(code) - 1
+    for cell in called:
         kinds = (ast.For, ast.While, ast.ClassDef, ast.FunctionDef, ast.With, ast.Try, ast.If)
         nodes = list(ast.walk(ast.parse(cell.source)))
         assert not any(isinstance(node, kinds) for node in nodes), cell.source
