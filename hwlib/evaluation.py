@@ -31,6 +31,9 @@ def percent_range(interval: tuple[float, float]) -> str:
     return f"{interval[0]:.1%} – {interval[1]:.1%}"
 
 
+SPOTTED = {"AFRICAN LEOPARD", "CHEETAH", "CLOUDED LEOPARD", "JAGUAR", "OCELOT", "SNOW LEOPARD"}
+
+
 class Score(NamedTuple):
     """Answers on one set: probabilities (N, K), labels (N,), right ones, their 95% interval."""
 
@@ -66,6 +69,15 @@ def mistakes(result: Score) -> list[int]:
     confidence, predicted = result.probabilities.max(dim=1)
     wrong = (predicted != result.labels).nonzero().flatten()
     return wrong[confidence[wrong].argsort(descending=True)].tolist()
+
+
+def between_spotted(result: Score, class_names: list[str]) -> str:
+    """How many of the mistakes take one spotted cat for another, as a sentence."""
+    answers = result.probabilities.argmax(dim=1)
+    wrong = mistakes(result)
+    pairs = [{class_names[result.labels[k]], class_names[answers[k]]} for k in wrong]
+    both = sum(pair <= SPOTTED for pair in pairs)
+    return f"{both} of {len(wrong)} mistakes take one spotted cat for another."
 
 
 @torch.no_grad()

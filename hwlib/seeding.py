@@ -41,4 +41,5 @@ def device_name(device: torch.device) -> str:
     """What a reader wants to know: ``"cpu (2 threads of 2 cores)"``, ``"cuda (NVIDIA T4)"``."""
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({torch.get_num_threads()} threads of {os.cpu_count()} cores)"
+    threads = torch.get_num_threads()
+    return f"cpu ({threads} thread{'s' * (threads > 1)} of {os.cpu_count()} cores)"

@@ -130,6 +130,15 @@ def top_five(logits: Tensor) -> list[tuple[str, float]]:
     return [(names[k], round(p, 4)) for k, p in zip(classes, probabilities, strict=True)]
 
 
+def in_words(pictures: list[Picture], logits: Tensor) -> str:
+    """The first two answers to each picture, a line each."""
+    lines = []
+    for picture, row in zip(pictures, logits, strict=True):
+        (first, p), (second, q) = top_five(row)[:2]
+        lines.append(f"{picture.name}: {first} with {p:.2f}, before {second} with {q:.2f}")
+    return "\n".join(lines)
+
+
 def top_five_table(pictures: list[Picture], logits: Tensor) -> pd.DataFrame:
     """Ranks in rows, pictures in columns, each cell a class and its probability."""
     columns = {

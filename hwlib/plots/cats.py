@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from hwlib import evaluation
@@ -51,11 +52,11 @@ def confusion(result: Score, class_names: list[str]) -> Figure:
     return finish(figure)
 
 
-def mistakes(result: Score, part: ImageSet, most: int = 10) -> Figure | str:
+def mistakes(result: Score, part: ImageSet, most: int = 10) -> Figure | Markdown:
     """The wrongly classified pictures, the most confident one first, or a sentence for none."""
     chosen = evaluation.mistakes(result)[:most]
     if not chosen:
-        return f"No mistake among {result.total} pictures."
+        return Markdown(f"No mistake among {result.total} pictures.")
     names = lower(part.class_names)
     labels, answers = part.labels[chosen], result.probabilities[chosen].max(dim=1)
     titles = [

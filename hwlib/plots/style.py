@@ -79,7 +79,9 @@ def show_values(
     style = {"ha": "center", "va": "center", "fontsize": fontsize}
     for (i, k), value in np.ndenumerate(values.numpy()):
         colour = "white" if abs(value) > dark * image.norm.vmax else "black"
-        axes.text(k, i, text(value), color=colour, **style)
+        label = text(value)
+        shown = label if label.strip("-0.") else label.removeprefix("-")  # no minus before zero
+        axes.text(k, i, shown, color=colour, **style)
     return image
 
 
