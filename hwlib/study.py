@@ -54,13 +54,9 @@ def for_people(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def frontier(runs: pd.DataFrame) -> pd.DataFrame:
-    """The summary of the networks of different size, by length of the training and size;
-    lengths at which only one of ours was trained are left out.
-    """
+    """The summary of the networks of different size, by length of the training and size."""
     sizes = runs["variant"].isin((FULL, REFERENCE)) | runs["variant"].str.startswith("width ")
-    summary = summarise(runs[sizes]).sort_values(["epochs", "parameters"], ignore_index=True)
-    compared = summary.groupby("epochs")["variant"].transform("size") > 1
-    return summary[compared | (summary["variant"] == REFERENCE)]
+    return summarise(runs[sizes]).sort_values(["epochs", "parameters"], ignore_index=True)
 
 
 def ablation(runs: pd.DataFrame) -> pd.DataFrame:
