@@ -1,6 +1,7 @@
 """What tests share: real data where there is any, and one export that many of them look at."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,11 @@ def run_hwlib(*arguments: object, cwd: Path = ROOT, **options) -> subprocess.Com
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     env = os.environ | {"PYTHONPATH": path}
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, **options)
+
+
+def listen_to_ctrl_c() -> None:
+    """A shell starts background jobs deaf to it, and that is inherited."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,11 @@ import subprocess
 import sys
 import time
 import zipfile
-from contextlib import suppress
 
 import nbformat
 import pytest
 import torch
-from conftest import ROOT, run_hwlib
+from conftest import ROOT, listen_to_ctrl_c, run_hwlib
 from filelock import FileLock
 
 from hwlib import cnn
@@ -195,16 +194,19 @@ def reached(stage: str, out) -> bool:
 def test_ctrl_c_keeps_the_checkpoint_and_says_how_to_go_on(tmp_path):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "hwlib", "export", "demo", "--only", "q4", "-p", "cnn_epochs"]
-    process = subprocess.Popen([*command, "50", "--out", str(out)], cwd=ROOT, text=True,
-                               start_new_session=True, stderr=subprocess.PIPE)  # fmt: skip
+    process = subprocess.Popen(
+        [*command, "50", "--out", str(out)],
+        cwd=ROOT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=listen_to_ctrl_c,
+        stderr=subprocess.PIPE,
+    )
     checkpoint = out / ".partial" / "cnn_checkpoint.pt"
     while process.poll() is None and not checkpoint.exists():
         time.sleep(0.05)
-    for _ in range(3):  # on a loaded machine the first may be lost between two of the loop's turns
-        os.killpg(process.pid, signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            _, said = process.communicate(timeout=40)
-            break
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 130 and "goes on from the last finished epoch" in said
     assert "Traceback" not in said and checkpoint.exists(), said
 

@@ -15,7 +15,7 @@ import pandas as pd
 import psutil
 import pytest
 from click.testing import CliRunner
-from conftest import ROOT, run_hwlib
+from conftest import ROOT, listen_to_ctrl_c, run_hwlib
 
 from hwlib import leaderboard, sweep
 from hwlib.__main__ import main
@@ -67,11 +67,6 @@ def start():
     for process in started:
         process.kill()
         process.wait()
-
-
-def listen_to_ctrl_c() -> None:
-    """A shell starts background jobs deaf to it, and that is inherited."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def environment() -> dict[str, str]:
