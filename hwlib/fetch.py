@@ -1,7 +1,6 @@
 """Finding the real data, and fetching what is not there: MNIST, the big cats, VGG16's weights.
 
-A thing is looked for below ``data_dir``, below ``data_dir/hw1_data`` and among the data sets that
-are attached to a Kaggle notebook; then it is downloaded. A download is tried again where that can
+What ``places.find`` does not find is downloaded. A download is tried again where that can
 help, checked, and gets its name only when it is complete; two processes never do it twice.
 """
 
@@ -21,6 +20,8 @@ from filelock import FileLock
 from torchvision.datasets import MNIST
 from torchvision.datasets.utils import check_integrity, extract_archive
 from torchvision.models import VGG16_Weights
+
+from hwlib.places import find, has_splits
 
 TRIES = 4
 TIMEOUT = 30.0  # seconds without a byte
@@ -43,29 +44,6 @@ class DataError(RuntimeError):
 def offline() -> bool:
     """Whether nothing may be downloaded: ``HWLIB_OFFLINE`` is set."""
     return bool(os.environ.get("HWLIB_OFFLINE"))
-
-
-def attached() -> list[Path]:
-    """Folders of data sets that are attached to a Kaggle notebook, at most four levels deep."""
-    mount = Path(os.environ.get("HWLIB_KAGGLE", "/kaggle")) / "input"
-    return [path for depth in range(1, 5) for path in mount.glob("/".join("*" * depth))
-            if path.is_dir()] if mount.is_dir() else []  # fmt: skip
-
-
-def has_splits(folder: Path) -> bool:
-    """Whether the folder holds the big cats' three splits."""
-    return all((folder / split).is_dir() for split in ("train", "valid", "test"))
-
-
-def find(name: str, data_dir: Path) -> Path | None:
-    """The folder ``big_cats``, ``birds``, ``dogs`` or ``MNIST/raw`` where it is to be had without a
-    download; None where it is not.
-    """
-    places = [data_dir, data_dir / "hw1_data", *attached()]
-    found = [place / name for place in places if (place / name).is_dir()]
-    if name == "big_cats":  # Kaggle's own data set holds the splits without a folder around them
-        found += [place for place in places[1:] if has_splits(place)]
-    return found[0] if found else None
 
 
 def check_space(folder: Path, megabytes: int) -> None:
@@ -208,8 +186,7 @@ def big_cats(data_dir: Path) -> Path:
     if offline():
         raise DataError(f"{remedy} HWLIB_OFFLINE is set, so nothing was downloaded.")
     try:
-        with patience(TIMEOUT):  # it resumes, checks its hashes and shows a bar
-            fetched = Path(kagglehub.dataset_download(BIG_CATS))
+        fetched = Path(kagglehub.dataset_download(BIG_CATS))  # resumes, checks, shows a bar
     except Exception as error:  # of many kinds: requests', Kaggle's, the file system's
         raise DataError(f"{remedy} kagglehub could not ({error}).") from error
     if not has_splits(fetched):

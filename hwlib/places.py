@@ -1,5 +1,5 @@
-"""Where the notebook runs, and where its files are kept there: Kaggle, Colab or a machine of one's
-own.
+"""Where the notebook runs, where its files are kept there, and where data may lie: on Kaggle, in
+Colab or on a machine of one's own. Loads nothing that is not Python's own.
 """
 
 import importlib.util
@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,10 +38,15 @@ class Place(NamedTuple):
     notice: str
 
 
+def kaggle() -> Path:
+    """Where Kaggle mounts ``input`` and keeps ``working``."""
+    return Path(os.environ.get("HWLIB_KAGGLE", "/kaggle"))
+
+
 def find_place() -> Place:
     """Kaggle is asked for first: its machines carry Colab's variables as well."""
     if "KAGGLE_KERNEL_RUN_TYPE" in os.environ or "KAGGLE_URL_BASE" in os.environ:
-        kept = Path(os.environ.get("HWLIB_KAGGLE", "/kaggle")) / "working"
+        kept = kaggle() / "working"
         return Place("Kaggle", kept, f"Kaggle: files are kept in {kept}, under Output.")
     if "COLAB_RELEASE_TAG" in os.environ or "COLAB_GPU" in os.environ:
         content = Path(os.environ.get("HWLIB_COLAB", "/content"))
@@ -71,8 +77,29 @@ def find_wheels() -> Path | None:
     """A folder of wheels in a data set that is attached to a Kaggle notebook, for those without
     internet.
     """
-    mount = Path(os.environ.get("HWLIB_KAGGLE", "/kaggle")) / "input"
-    return next((path.parent for path in sorted(mount.glob("**/*.whl"))), None)
+    return next((path.parent for path in sorted((kaggle() / "input").glob("**/*.whl"))), None)
+
+
+def has_splits(folder: Path) -> bool:
+    """Whether the folder holds the big cats' three splits."""
+    return all((folder / split).is_dir() for split in ("train", "valid", "test"))
+
+
+def attached(name: str) -> Iterator[Path]:
+    """Folders of this name in data sets that are attached on Kaggle, at most four folders deep."""
+    for depth in range(1, 5):
+        yield from (kaggle() / "input").glob("*/" * depth + name)
+
+
+def find(name: str, data_dir: Path) -> Path | None:
+    """The folder ``big_cats``, ``birds``, ``dogs`` or ``MNIST/raw`` below ``data_dir``, below its
+    ``hw1_data``, or attached on Kaggle; None where it is nowhere.
+    """
+    candidates = [data_dir / name, data_dir / "hw1_data" / name, *attached(name)]
+    found = [path for path in candidates if path.is_dir()]
+    if name == "big_cats":  # Kaggle's own data set holds the splits without a folder around them
+        found += [path.parent for path in attached("train") if has_splits(path.parent)]
+    return found[0] if found else None
 
 
 def install(packages: list[str]) -> None:

@@ -25,10 +25,11 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from hwlib.parameters import NOTEBOOK, ROOT, Axes, ParameterError, Parameters, check
+from hwlib.places import find
 from hwlib.profiles import Placed, Settings, collect, override, profile_path, split
 from hwlib.results import versions, write_json
 
-DATA = {"q3": ("MNIST/raw",), "q4": ("big_cats", "birds", "dogs")}  # below data_dir
+DATA = {"q3": ("MNIST/raw",), "q4": ("big_cats", "birds", "dogs")}  # for places.find
 RECORD = "run.json"
 
 
@@ -65,17 +66,21 @@ def data_files(data_dir: str, questions: tuple[str, ...]) -> list[tuple[str, int
     as soon as a file is replaced.
     """
     names = [name for question in questions for name in DATA.get(question, ())]
-    paths = [path for name in names for path in sorted(Path(data_dir, name).rglob("*"))]
+    folders = [folder for name in names if (folder := find(name, Path(data_dir)))]
     return [
-        (str(path.relative_to(data_dir)), path.stat().st_size, path.stat().st_mtime_ns)
-        for path in paths
+        (f"{folder.name}/{path.relative_to(folder)}", path.stat().st_size, path.stat().st_mtime_ns)
+        for folder in folders
+        for path in sorted(folder.rglob("*"))
         if path.is_file()
     ]
 
 
 def fingerprint(content: dict[str, Any], questions: tuple[str, ...], code: str) -> str:
-    """The name of a run; where the data lie and where the figures go makes no difference."""
-    decisive = {name: v for name, v in content.items() if name not in ("data_dir", "output_dir")}
+    """The name of a run; where data and library lie and where the figures go makes no
+    difference.
+    """
+    places = ("data_dir", "output_dir", "hwlib_url")
+    decisive = {name: value for name, value in content.items() if name not in places}
     facts: list[Any] = [code, decisive, questions]
     if content["data_source"] == "real":  # samples are made by the library itself
         facts.append(data_files(content["data_dir"], questions))

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from conftest import run_hwlib
 
-from hwlib import data, fetch
+from hwlib import data, fetch, plan
 
 CONTENT = bytes(range(256)) * 40
 
@@ -197,6 +197,15 @@ def test_data_is_found_among_what_is_attached_on_kaggle(tmp_path, monkeypatch):
     birds.mkdir(parents=True)
     assert data.locate("big_cats", tmp_path, "real") == cats
     assert data.locate("birds", tmp_path, "real") == birds
+
+
+def test_a_sweep_names_its_runs_by_the_data_that_they_read(tmp_path):
+    folder = tmp_path / "hw1_data" / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    (folder / "digits").write_bytes(b"1")
+    first = plan.data_files.__wrapped__(str(tmp_path), ("q3",))
+    (folder / "digits").write_bytes(b"22")
+    assert first and plan.data_files.__wrapped__(str(tmp_path), ("q3",)) != first
 
 
 def test_the_command_says_what_is_there_and_what_is_not(real_data, tmp_path):
