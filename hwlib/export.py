@@ -2,6 +2,7 @@
 names only when all of them are there and good.
 """
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -58,13 +59,15 @@ def room_for(out: Path) -> Iterator[None]:
     """Turn what a full disk does into a sentence.
 
     Raises:
-        ExportError: a file could not be written.
+        ExportError: there is no room for a file.
     """
     try:
         yield
     except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
         raise ExportError(
-            f"{out}: {error.strerror or error}. Make room there, or choose another folder with "
+            f"{out}: {error.strerror}. Make room there, or choose another folder with "
             "--out, and run the same command again."
         ) from error
 

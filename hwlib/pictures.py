@@ -58,7 +58,7 @@ def image_paths(folder: Path) -> list[Path]:
     paths = [p for p in shown if p.suffix.lower() in IMAGE_ENDINGS]
     if not paths:
         raise DataError(f"There is no image ({', '.join(sorted(IMAGE_ENDINGS))}) in {folder}.")
-    if left_out := [p.name for p in shown if p not in paths]:
+    if left_out := [p.name for p in shown if p.suffix.lower() not in IMAGE_ENDINGS]:
         warnings.warn(f"{folder}: left out, as no picture: {', '.join(left_out)}", stacklevel=2)
     return paths
 
