@@ -244,7 +244,7 @@ def test_a_sweep_leaves_runs_table_and_page(undisturbed):
     assert len(numbers(undisturbed)) == 4
     record = json.loads(run_files(undisturbed)[0].read_text())
     assert record["seconds"] > 0 and record["versions"]["torch"] and record["traceback"] == ""
-    assert "1 threads" in record["device"]
+    assert "1 thread of" in record["device"]
     assert {"results.json", "HW1_ID1_ID2.ipynb", "HW1_ID1_ID2_Q3.pkl"} <= set(record["files"])
     assert not list((undisturbed / "runs").glob(".*-*"))
     table = pd.read_csv(undisturbed / "results.csv")
