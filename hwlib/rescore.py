@@ -152,7 +152,10 @@ def score_q4(weights_path: Path, class_path: Path, folder: Path) -> dict[str, An
 def answer(request: dict[str, Any]) -> None:
     """Write each score into the folder when it is known, or ``{"error": sentence}`` instead."""
     folder, stem = Path(request["folder"]), request["stem"]
-    where = (request["data_dir"], request["data_source"])
+    data_dir, source = request["data_dir"], request["data_source"]
+    if source == "sample" and not Path(data_dir, "sample").is_dir():
+        data_dir = request["folder"]  # looking at a bundle leaves nothing in the data folder
+    where = (data_dir, source)
 
     def big_cats() -> Path:
         named = request["big_cats"]

@@ -27,6 +27,7 @@ CLASS_FILE_IMPORTS = {
     "torch", "math", "typing", "collections", "functools", "dataclasses", "__future__",
 }  # fmt: skip
 UNWANTED_NAMES = {"open", "eval", "exec", "compile", "__import__", "globals", "input"}
+UNNAMED = {"ID1", "ID2"}
 DATA = {"real": "real data", "sample": "sample data, not a submission"}
 Q3_TOLERANCE = 0.0002  # devices round differently: two of 10,000 digits
 TIME_LIMIT = 300  # seconds for scoring both pickles
@@ -99,8 +100,8 @@ def check_executed(notebook: NotebookNode, claims: Figures | None) -> str:
     return f"executed from top to bottom, {len(cells)} code cells, no error"
 
 
-def check_claims(claims: Figures | None) -> str:
-    """The notebook says what it found, on which data."""
+def check_claims(claims: Figures | None, submission: bool) -> str:
+    """The notebook says what it found, on which data; a ``submission`` on the real ones."""
     if claims is None:
         raise BundleError("The notebook holds no claims; its last cell was not run.")
     try:
@@ -108,18 +109,22 @@ def check_claims(claims: Figures | None) -> str:
         names = ("test_correct", "test_total", "parameters")
         correct, total, _ = (int(claims["q4"][name]) for name in names)
         data = DATA[claims["data_source"]]
+        if submission and claims["data_source"] != "real":
+            raise BundleError("A demonstration on sample data, not a submission.")
         return f"{accuracy:.4f} on MNIST, {correct} of {total} big cats; {data}"
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise BundleError(f"The notebook's claims are incomplete ({error}).") from error
 
 
-def check_ids(stem: str, claims: Figures) -> str:
-    """The files are named after the pair that the notebook names."""
+def check_ids(stem: str, claims: Figures, submission: bool) -> str:
+    """The files are named after the pair that the notebook names; a ``submission`` has real IDs."""
     ids = claims.get("ids", [])
     pair = " and ".join(ids)
     if stem != stem_of(*ids):
         raise BundleError(f"The files are named {stem}, the notebook was run for {pair}.")
-    return "placeholders, not IDs" if {"ID1", "ID2"} & set(ids) else f"IDs {pair}"
+    if submission and not UNNAMED.isdisjoint(ids):
+        raise BundleError(f"{pair} are placeholders, not IDs.")
+    return f"IDs {pair}" if UNNAMED.isdisjoint(ids) else "placeholders, not IDs"
 
 
 def check_pdf(content: bytes, notebook: NotebookNode) -> str:
@@ -219,13 +224,16 @@ def check_scores(
             report.check(name, task)
 
 
-def verify(path: Path, data_dir: str = "data", big_cats: str | None = None) -> Report:
+def verify(
+    path: Path, data_dir: str = "data", big_cats: str | None = None, submission: bool = False
+) -> Report:
     """Check a bundle; what cannot be checked after a failure is left out.
 
     Args:
         path: the zip.
         data_dir: holds MNIST and, where ``big_cats`` is None, ``big_cats/test``.
         big_cats: a folder of class folders to score Question 4 on instead.
+        submission: refuse a run on sample data, and placeholders in the place of IDs.
     """
     report, found = Report(), {}
 
@@ -241,8 +249,8 @@ def verify(path: Path, data_dir: str = "data", big_cats: str | None = None) -> R
     report.check("notebook", lambda: check_executed(notebook, claims))
     report.check("pdf", lambda: check_pdf(files[".pdf"], notebook))
     usable = report.check("class file", lambda: check_class_file(files[".py"]))
-    if report.check("claims", lambda: check_claims(claims)) and usable:
-        report.check("ids", lambda: check_ids(path.stem, claims))
+    if report.check("claims", lambda: check_claims(claims, submission)) and usable:
+        report.check("ids", lambda: check_ids(path.stem, claims, submission))
         request = {"stem": path.stem, "data_dir": data_dir, "big_cats": big_cats}
         check_scores(report, files, claims, request | {"data_source": claims["data_source"]})
     return report
