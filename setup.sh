@@ -35,6 +35,8 @@ find_python() {
 
 make_environment() { # BASE_PYTHON EXTRA
   local flags=() pip
+  echo "Some packages are missing. They are installed into .venv; with torch among them this takes" >&2
+  echo "some minutes and 6 GB." >&2
   if "$1" -c 'import torch, torchvision' 2>/dev/null; then flags+=(--system-site-packages); fi
   if "$1" -m venv "${flags[@]}" "$root/.venv" >/dev/null 2>&1; then
     pip=("$root/.venv/bin/python" -m pip)
@@ -42,7 +44,6 @@ make_environment() { # BASE_PYTHON EXTRA
     "$1" -m venv --without-pip "${flags[@]}" "$root/.venv"
     pip=("$1" -m pip --python "$root/.venv/bin/python")
   fi
-  echo "Installing what is missing into .venv. With torch among it this takes some minutes." >&2
   "${pip[@]}" install --disable-pip-version-check --quiet --progress-bar on -e "$root$2" >&2 || {
     echo "The installation failed. Run the same command again; what was downloaded is kept." >&2
     return 1

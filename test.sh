@@ -7,4 +7,5 @@ cd "$root"
 "$python" -m ruff check .
 "$python" -m ruff format --check .
 "$python" -m mypy
-exec "$python" -m pytest --cov=hwlib --cov-report=term:skip-covered "$@"
+if [ $# -eq 0 ]; then set -- --cov=hwlib --cov-report=term:skip-covered; fi
+exec "$python" -m pytest "$@"

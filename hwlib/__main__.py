@@ -15,17 +15,21 @@ import warnings
 from pathlib import Path
 from typing import Any, NoReturn
 
-import click
-from tqdm import tqdm
+try:
+    import click
+    from tqdm import tqdm
 
-from hwlib import __version__
-from hwlib.parameters import ParameterError, check_questions
-from hwlib.plan import plan
-from hwlib.profiles import explain, load_profile
+    from hwlib import __version__
+    from hwlib.parameters import ParameterError, check_questions
+    from hwlib.plan import plan
+    from hwlib.profiles import explain, load_profile
+except ModuleNotFoundError as error:
+    sys.exit(
+        f"{sys.executable} lacks the package {error.name}. Run ./export.sh once, which makes "
+        ".venv, then source .venv/bin/activate; or python -m pip install -e ."
+    )
 
-HELP = {"help_option_names": ["-h", "--help"]}
-
-
+HELP = {"help_option_names": ["-h", "--help"], "show_default": True}
 set_parameters = click.option(
     "-p",
     "--parameter",
@@ -65,7 +69,6 @@ def main() -> None:
     "--pdf-engine",
     type=click.Choice(["typst", "latex", "webpdf"]),
     default="typst",
-    show_default=True,
     help="latex and webpdf are nbconvert's and need TeX or a browser.",
 )
 def export(
@@ -92,13 +95,15 @@ def export(
     words = ["export", profile, *(word for pair in overrides for word in ("-p", *pair))]
     words += ["--only", only] if only else []
     os.environ["HWLIB_COMMAND"] = shlex.join(["python", "-m", "hwlib", *words])
-    from hwlib.export import ExportError
+    from hwlib.export import ExportError, notice
     from hwlib.export import export as run_export
     from hwlib.pdf import PdfError
 
     def say(text: str) -> None:
         click.echo(f"· {text}", err=True)
 
+    if said := notice(parameters):
+        click.secho(said, fg="yellow", err=True)
     begun = time.perf_counter()
     try:
         paths = run_export(parameters, questions, out, say, pdf_engine)
@@ -116,23 +121,24 @@ def export(
 
 @main.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.option(
-    "--data-dir", default="data", show_default=True, help="Holds MNIST/raw and big_cats/."
-)
+@click.option("--data-dir", default="data", help="Holds MNIST/raw and big_cats/.")
 @click.option(
     "--big-cats",
     metavar="DIR",
     help="Score Question 4 on this folder of class folders  [default: big_cats/test].",
 )
+@click.option("--submission", is_flag=True, help="Refuse a demonstration, or one without IDs.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def verify(bundle: Path, data_dir: str, big_cats: str | None, as_json: bool) -> None:
+def verify(
+    bundle: Path, data_dir: str, big_cats: str | None, submission: bool, as_json: bool
+) -> None:
     """Check a bundle and score its pickles again, from the zip alone.
 
     Exit code 0 only when every check holds.
     """
     from hwlib.verify import verify as run_verify
 
-    report = run_verify(bundle, data_dir, big_cats)
+    report = run_verify(bundle, data_dir, big_cats, submission)
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=1))
     else:
@@ -144,7 +150,7 @@ def verify(bundle: Path, data_dir: str, big_cats: str | None, as_json: bool) -> 
 
 @main.command(name="fetch")
 @click.argument("what", type=click.Choice(["mnist", "big_cats", "birds_dogs", "vgg16", "all"]))
-@click.option("--data-dir", default="data", show_default=True, help="Where it is kept.")
+@click.option("--data-dir", default="data", help="Where it is kept.")
 @click.option("--offline", is_flag=True, help="Only look for it; download nothing.")
 def fetch_data(what: str, data_dir: str, offline: bool) -> None:
     """Find the real data, or download it; check that it is complete.
@@ -165,6 +171,8 @@ def fetch_data(what: str, data_dir: str, offline: bool) -> None:
         except fetch.DataError as error:
             failed += 1
             click.echo(f"{click.style('✗', fg='red')} {error}")
+    if failed:
+        click.echo("Data that lies elsewhere is found with --data-dir DIR.")
     sys.exit(1 if failed else 0)
 
 
@@ -172,25 +180,25 @@ def fetch_data(what: str, data_dir: str, offline: bool) -> None:
 @click.argument("profile", default="demo")
 @set_parameters
 def params(profile: str, overrides: tuple[tuple[str, str], ...]) -> None:
-    """Print the parameters that PROFILE comes to, and where each value is from."""
+    """Print every parameter's value under PROFILE, and where it is from."""
     try:
         rows = explain(profile, overrides)
     except ParameterError as error:
         raise click.UsageError(str(error)) from error
     for name, value, source in rows:
-        click.echo(f"{name:<15}{value!s:<21}  {source}")
+        click.echo(f"{name:<15}{value!s:<39}  {source}")
 
 
 @main.command(name="sweep")
 @click.argument("sweep_file", metavar="FILE")
 @set_parameters
 @click.option("--only", metavar="Q1,Q3", help="Run these questions instead of the file's own.")
-@click.option("--out", help="Folder, or an address such as s3://...  [default: out/FILE].")
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="At a time.")
+@click.option("--out", help="Folder, or an address such as s3://...  [default: out/NAME].")
+@click.option("--workers", type=click.IntRange(1), default=1, help="Runs at a time.")
 @click.option(
     "--scheduler", metavar="ADDRESS", help="Let a Dask cluster do it, as tcp://host:8786."
 )
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="A run.")
+@click.option("--threads", type=click.IntRange(1), default=1, help="For each run.")
 @click.option("--force", is_flag=True, help="Do again what is there already.")
 def run_sweep(
     sweep_file: str,
@@ -199,7 +207,7 @@ def run_sweep(
     out: str | None,
     **options: Any,
 ) -> None:
-    """Run the notebook for every combination that FILE names, and compare.
+    """Run the notebook for every setting in FILE, and compare them.
 
     FILE is a YAML file, or the name of one in params/, with grid:, zip: or seeds:. Only what is
     missing or has failed is done; an interrupted sweep goes on when the same command is run again.

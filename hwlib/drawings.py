@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 from torch import Tensor
+from tqdm import tqdm
 
 Colour = tuple[float, float, float]
 Fill = Colour | Tensor  # one colour, or a texture (count, 3, size, size)
@@ -175,10 +176,10 @@ def save(image: Tensor, path: Path) -> None:
 def write_sample(folder: Path, seed: int = 2024) -> None:
     """Draw ``big_cats/{train,valid,test}/<CLASS>``, ``birds`` and ``dogs`` below ``folder``."""
     generator = torch.Generator().manual_seed(seed)
-    for split, count in NUM_SAMPLES.items():
-        for species in COATS:
-            for number, image in enumerate(draw_cats(species, count, 96, generator)):
-                save(image, folder / "big_cats" / split / species / f"{number:03d}.png")
+    classes = [(split, species) for split in NUM_SAMPLES for species in COATS]
+    for split, species in tqdm(classes, "drawing the sample", unit="class", leave=False):
+        for number, image in enumerate(draw_cats(species, NUM_SAMPLES[split], 96, generator)):
+            save(image, folder / "big_cats" / split / species / f"{number:03d}.png")
     for variant in range(2):
         save(draw_bird(variant, 320, generator)[0], folder / "birds" / f"bird_{variant}.png")
         save(draw_dog(variant, 320, generator)[0], folder / "dogs" / f"dog_{variant}.png")

@@ -72,6 +72,15 @@ def room_for(out: Path) -> Iterator[None]:
         ) from error
 
 
+def notice(parameters: Parameters) -> str:
+    """What somebody should know before the run and not after it; empty where there is nothing."""
+    if parameters.data_source == "sample":
+        return "Sample data: this is a demonstration, not a submission."
+    if not {"ID1", "ID2"}.isdisjoint((parameters.id1, parameters.id2)):
+        return "Without your IDs this cannot be handed in; -p id1 123456789 -p id2 987654321."
+    return ""
+
+
 def check_bundle(path: Path, parameters: Parameters) -> None:
     """Verify the bundle as a grader will.
 

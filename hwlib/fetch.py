@@ -7,6 +7,7 @@ help, checked, and gets its name only when it is complete; two processes never d
 import os
 import shutil
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -56,6 +57,19 @@ def check_space(folder: Path, megabytes: int) -> None:
         )
 
 
+def check_folder(data_dir: Path) -> None:
+    """Raises DataError where there is no such folder, and no data elsewhere: a slip of the pen is
+    not to be filled with downloads.
+    """
+    if not data_dir.is_dir() and not any(
+        find(name, data_dir) for name in ("MNIST/raw", "big_cats")
+    ):
+        raise DataError(
+            f"There is no folder {data_dir} (data_dir). If that is spelt right, `python -m hwlib "
+            f"fetch all --data-dir {data_dir}` makes and fills it."
+        )
+
+
 def wait_for(error: Exception, attempt: int) -> float:
     """Seconds until the next try: what the server asks for, otherwise 1, 2, 4, ..."""
     asked = error.headers.get("Retry-After", "") if isinstance(error, HTTPError) else ""
@@ -86,7 +100,7 @@ def download(url: str, target: Path, md5: str | None = None, sha256: str | None 
         DataError: it cannot be had; nothing is left behind.
     """
     if offline():
-        raise DataError(f"{url} is needed and HWLIB_OFFLINE is set.")
+        raise DataError(f"{url} is not fetched while HWLIB_OFFLINE is set.")
     reason: Exception | None = None
     for attempt in range(TRIES):
         if reason:
@@ -182,7 +196,8 @@ def big_cats(data_dir: Path) -> Path:
     try:
         import kagglehub
     except ImportError as error:
-        raise DataError(f"{remedy} With `pip install kagglehub` this is done for you.") from error
+        pip = f"{sys.executable} -m pip install kagglehub"
+        raise DataError(f"{remedy} After `{pip}` this is done for you.") from error
     if offline():
         raise DataError(f"{remedy} HWLIB_OFFLINE is set, so nothing was downloaded.")
     try:

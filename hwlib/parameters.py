@@ -155,8 +155,9 @@ def describe_errors(
         if detail["type"] == "extra_forbidden":
             message = f"There is no parameter {name!r}: {suggest(name, model.model_fields)}"
         elif name:
+            reason = "" if detail["type"] == "string_pattern_mismatch" else f" {message}."
             accepted = model.model_fields[field].description
-            message = f"{name} = {detail['input']!r}: {message}. Accepted: {accepted}"
+            message = f"{name} = {detail['input']!r}:{reason} Accepted: {accepted}"
         lines.append(f"{source}: {message}" if source else message)
     return "\n".join(lines)
 

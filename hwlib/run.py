@@ -15,7 +15,7 @@ from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 from traitlets.config import Config
 
-from hwlib import data, seeding, vgg
+from hwlib import data, fetch, seeding, vgg
 from hwlib.parameters import NOTEBOOK, QUESTIONS, ROOT, Parameters
 
 
@@ -54,6 +54,8 @@ def check_inputs(parameters: Parameters, questions: Iterable[str]) -> None:
     where = (parameters.data_dir, parameters.data_source)
     try:
         seeding.choose_device(parameters.device)
+        if parameters.data_source == "real" and not {"q3", "q4"}.isdisjoint(questions):
+            fetch.check_folder(Path(parameters.data_dir))
         if "q3" in questions:
             data.load_mnist(*where)
         if "q4" in questions:

@@ -17,7 +17,8 @@ from filelock import FileLock
 
 from hwlib import cnn
 from hwlib.bundle import ENDINGS
-from hwlib.export import publish, wanted_files
+from hwlib.export import notice, publish, wanted_files
+from hwlib.parameters import Parameters
 from hwlib.results import find_claims
 
 STEM = "HW1_ID1_ID2"
@@ -99,6 +100,22 @@ def test_what_cannot_work_fails_early_and_leaves_nothing(tmp_path, arguments, hi
     assert done.returncode != 0
     assert hint in done.stderr and "Traceback" not in done.stderr
     assert not [path for path in (tmp_path / "out").glob("*") if path.name != ".partial"]
+
+
+def test_without_packages_it_says_how_to_get_them():
+    bare = [sys.executable, "-S", "-m", "hwlib", "export"]  # -S: no installed packages
+    done = subprocess.run(bare, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "lacks the package click" in done.stderr and "./export.sh" in done.stderr
+
+
+def test_what_cannot_be_handed_in_is_said_before_the_run():
+    pair = {"id1": "123456789", "id2": "987654321"}
+    assert "demonstration" in notice(Parameters(data_source="sample"))
+    assert "-p id1" in notice(Parameters())
+    assert "-p id1" in notice(Parameters(id1="123456789"))
+    assert notice(Parameters(**pair)) == ""
 
 
 def test_a_failing_cell_leaves_the_notebook_and_no_final_name(tmp_path):

@@ -76,7 +76,7 @@ def test_only_changes_are_injected():
         ("mlp_epochs", "0", "greater than or equal to 1"),
         ("cnn_epochs", "1.5", "integer"),
         ("seed", "-1", "greater"),
-        ("device", "tpu9", "auto|cpu|cuda"),
+        ("device", "tpu9", "auto, cpu, cuda or cuda:N"),
         ("data_source", "imaginary", "'real' or 'sample'"),
         ("vgg_weights", "no-such-file.pth", "existing file"),
         ("id1", "../../x", "9 digits"),

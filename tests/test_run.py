@@ -67,6 +67,10 @@ def test_missing_inputs_are_found_before_a_kernel_starts(tmp_path):
     with pytest.raises(run.RunError, match="big_cats"):
         run.check_inputs(empty, ("q4",))
     run.check_inputs(empty, ("q1", "q2"))
+    mistyped = Parameters(data_dir=str(tmp_path / "dta"))
+    with pytest.raises(run.RunError, match="fetch all --data-dir"):
+        run.check_inputs(mistyped, ("q3",))
+    assert not list(tmp_path.iterdir())  # a wrong name is not made right by a download
     with pytest.raises(run.RunError, match="cuda:77"):
         run.check_inputs(Parameters(device="cuda:77"), ("q1",))
 
