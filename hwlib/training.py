@@ -46,6 +46,12 @@ class Recipe:
         """Pixels of the pictures in an epoch, counted from 0."""
         return next(size for size, until in self.sizes if epoch < until * self.epochs)
 
+    def growth(self) -> list[int]:
+        """The numbers of the last epochs, from 1, before the pictures grow."""
+        return [
+            epoch for epoch in range(1, self.epochs) if self.size(epoch) != self.size(epoch - 1)
+        ]
+
     def schedule(self, progress: float) -> float:
         """The learning rates as a share of their highest, after a share of all steps: up along a
         line, then down along a cosine.
@@ -324,7 +330,7 @@ def train_classifier(
     )
     resized = train
     for epoch in bar:
-        if epoch == first or recipe.size(epoch) != recipe.size(epoch - 1):
+        if epoch == first or epoch in recipe.growth():
             resized = resize_for(train, recipe.size(epoch), device)
         figures = train_epoch(state, resized, recipe) + evaluate(state.average, valid)
         record_epoch(state, figures)

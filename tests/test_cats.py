@@ -224,6 +224,7 @@ def test_schedule_rises_along_a_line_and_ends_at_nothing():
 def test_pictures_grow_during_the_training():
     recipe = training.Recipe(epochs=10, sizes=((96, 0.6), (128, 1.0)))
     assert [recipe.size(epoch) for epoch in range(10)] == [96] * 6 + [128] * 4
+    assert recipe.growth() == [6]
 
 
 def test_held_out_part_is_a_fifth_of_every_class_and_keeps_twins_together():

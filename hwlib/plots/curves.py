@@ -1,6 +1,6 @@
 """Figures of functions and of training, loss and accuracy against the epoch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -25,7 +25,7 @@ def activations(functions: dict[str, tuple[Elementwise, Elementwise]]) -> Figure
     for place, (name, (function, derivative)) in zip(axes, functions.items(), strict=True):
         place.plot(x, function(x), label=name)
         place.plot(x, derivative(x), label=f"d {name} / dx")
-        place.set(xlabel="x", title=name)
+        place.set(xlabel="x", ylabel="value", title=name)
         place.legend()
     return finish(figure)
 
@@ -35,7 +35,7 @@ def jacobian(x: Tensor, y: Tensor, matrix: Tensor) -> Figure:
     figure, (left, right) = new_figure(1, 2, 7.2, 2.7)
     numbers = range(1, len(x) + 1)
     left.bar(numbers, y, color=COLOURS[0])
-    left.set(title="softmax(x)", xlabel="component i")
+    left.set(title="softmax(x)", xlabel="component i", ylabel="probability")
     left.set_xticks(numbers, [f"{i}\n$x_{i}$={value:g}" for i, value in enumerate(x.tolist(), 1)])
     limit = matrix.abs().max().item()
     scale = {"cmap": "PuOr", "vmin": -limit, "vmax": limit}
@@ -54,8 +54,12 @@ def plot_epochs(axes: Axes, values: list[float], **options: Any) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def training_curves(history: History, best_epoch: int | None = None) -> Figure:
-    """Loss and accuracy of both splits against the epoch; ``best_epoch`` is marked."""
+def training_curves(
+    history: History, best_epoch: int | None = None, growth: Sequence[int] = ()
+) -> Figure:
+    """Loss and accuracy of both splits against the epoch; ``best_epoch`` is marked, and the last
+    epochs before the pictures grow.
+    """
     figure, axes = new_figure(1, 2, 7.2, 2.8)
     for place, (quantity, unit) in zip(axes, UNITS.items(), strict=True):
         for key in (key for key in history if key.endswith(quantity)):
@@ -63,6 +67,9 @@ def training_curves(history: History, best_epoch: int | None = None) -> Figure:
         if best_epoch:
             label = f"best epoch ({best_epoch})"
             place.axvline(best_epoch, color="grey", linestyle=":", label=label)
+        for number, epoch in enumerate(growth):
+            label = None if number else "pictures grow"
+            place.axvline(epoch + 0.5, color="black", linestyle="-", linewidth=0.6, label=label)
         place.set(ylabel=f"{quantity} ({unit})", title=quantity)
         place.legend()
     return finish(figure)

@@ -23,10 +23,9 @@ def line_comparison(network: ToyNetwork, function: Function, name: str) -> Figur
         left.plot(x, hidden[:, unit], label=f"$h_{unit + 1}$")
     right.plot(x, network(x), label="network s")
     right.plot(x[::8], function(x)[::8], "o", markersize=4, markerfacecolor="none", label=name)
-    left.set_title("hidden units")
-    right.set_title("output and function")
+    left.set(title="hidden units", xlabel="x", ylabel="$h_k$")
+    right.set(title="output and function", xlabel="x", ylabel="s")
     for axes in (left, right):
-        axes.set_xlabel("x")
         axes.legend()
     return finish(figure)
 
