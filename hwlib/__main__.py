@@ -95,6 +95,7 @@ def export(
     words = ["export", profile, *(word for pair in overrides for word in ("-p", *pair))]
     words += ["--only", only] if only else []
     os.environ["HWLIB_COMMAND"] = shlex.join(["python", "-m", "hwlib", *words])
+    from hwlib.bundle import BundleError
     from hwlib.export import ExportError, notice
     from hwlib.export import export as run_export
     from hwlib.pdf import PdfError
@@ -107,7 +108,7 @@ def export(
     begun = time.perf_counter()
     try:
         paths = run_export(parameters, questions, out, say, pdf_engine)
-    except (ExportError, PdfError) as error:
+    except (ExportError, PdfError, BundleError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         click.echo(

@@ -19,7 +19,7 @@ from torchvision.datasets import MNIST
 
 from hwlib import drawings, fetch
 from hwlib.fetch import DataError
-from hwlib.pictures import ImageSet, image_paths, load_image_set, read_image
+from hwlib.pictures import ImageSet, file_hash, image_paths, load_image_set, read_image
 
 SPLITS = ("train", "valid", "test")
 
@@ -157,7 +157,9 @@ def arrive(name: str, data_dir: Path) -> str:
         digits = real_mnist(data_dir)
         return f"{place}: {len(digits.train_labels):,} and {len(digits.test_labels):,} digits"
     if name == "vgg16":
-        return f"{place}: {place.stat().st_size / 1e6:.0f} MB"
+        if not file_hash(place).hex().startswith(place.stem.rsplit("-", 1)[1]):
+            raise DataError(f"{place} is damaged. Delete it and run the same command again.")
+        return f"{place}: {place.stat().st_size / 1e6:.0f} MB, its hash is right"
     if name in ("birds", "dogs"):
         return f"{place}: {len([read_image(path) for path in image_paths(place)])} pictures"
     cats = load_big_cats(data_dir, "real", 32)

@@ -280,8 +280,8 @@ def facts(claims: dict[str, Any]) -> list[tuple[str, str]]:
         "versions": ", ".join(versions),
     }
     shown = ("students", "profile", "data", "date", "device", "seed", "versions")
-    found = [(name.capitalize(), str(values.get(name) or "")) for name in shown]
-    return [(label, value) for label, value in found if value]
+    found = [(name.capitalize(), values.get(name)) for name in shown]
+    return [(label, str(value)) for label, value in found if value not in (None, "")]
 
 
 def describe(notebook: NotebookNode, name: str) -> dict[str, Any]:

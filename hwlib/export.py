@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import nbformat
 from filelock import FileLock, Timeout
 
 from hwlib import cnn
@@ -147,11 +146,13 @@ def export(
         ExportError: something failed; nothing got its final name. A notebook whose cell failed is
             left as ``failed.ipynb``.
         PdfError: the PDF could not be made or is not complete.
+        BundleError: the notebook did not write a file of the bundle.
     """
     stem = stem_of(parameters.id1, parameters.id2)
     names = wanted_files(stem, questions)
     with workshop(out) as folder, room_for(out):
         notebook = folder / f"{stem}.ipynb"
+        notebook.unlink(missing_ok=True)  # of an export that was killed
         try:
             say("looking for data and weights")
             check_inputs(parameters, questions)
@@ -173,7 +174,5 @@ def keep_failed(notebook: Path, out: Path) -> str:
     """Leave a notebook that failed where it can be found; a sentence that says so."""
     if not notebook.exists():
         return ""
-    executed = nbformat.read(notebook, as_version=4)
-    nbformat.write(executed, out / FAILED)
-    notebook.unlink()
+    os.replace(notebook, out / FAILED)
     return f"The notebook as far as it was executed: {out / FAILED}"

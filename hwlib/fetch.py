@@ -47,13 +47,13 @@ def offline() -> bool:
     return bool(os.environ.get("HWLIB_OFFLINE"))
 
 
-def check_space(folder: Path, megabytes: int) -> None:
+def check_space(folder: Path, megabytes: int, setting: str = "data_dir") -> None:
     """Raises DataError where the folder's disk has no room for so much."""
     free = shutil.disk_usage(folder).free / 1e6
     if free < megabytes:
         raise DataError(
             f"{folder} has {free:.0f} MB left, {megabytes} MB are needed. Make room, or set "
-            "data_dir to a folder on another disk."
+            f"{setting} to a folder on another disk."
         )
 
 
@@ -120,8 +120,18 @@ def download(url: str, target: Path, md5: str | None = None, sha256: str | None 
     raise DataError(f"{url} could not be downloaded ({sentence}).") from reason
 
 
+def download_from(mirrors: list[str], name: str, folder: Path, md5: str) -> None:
+    """Download a file into ``folder`` from the first address that has it; DataError if none has."""
+    for mirror in mirrors:
+        try:
+            return download(mirror + name, folder / name, md5)
+        except DataError:
+            if mirror == mirrors[-1] or offline():
+                raise
+
+
 @contextmanager
-def alone(folder: Path) -> Iterator[Path]:
+def alone(folder: Path, setting: str = "data_dir") -> Iterator[Path]:
     """A temporary folder beside what will be ``folder``, for one process at a time.
 
     Raises:
@@ -136,7 +146,7 @@ def alone(folder: Path) -> Iterator[Path]:
             yield Path(unfinished)
     except OSError as error:
         raise DataError(
-            f"{folder} cannot be written ({error}). Set data_dir to a folder that can."
+            f"{folder} cannot be written ({error}). Set {setting} to a folder that can."
         ) from error
 
 
@@ -165,7 +175,7 @@ def mnist(data_dir: Path) -> Path:
             if damaged_mnist(raw):  # another process may have fetched it meanwhile
                 check_space(unfinished, 80)
                 for name, md5 in MNIST.resources:
-                    download(MNIST.mirrors[0] + name, unfinished / name, md5)
+                    download_from(MNIST.mirrors, name, unfinished, md5)
                     extract_archive(str(unfinished / name), str(unfinished))
                 raw.mkdir(exist_ok=True)
                 for name in MNIST_BYTES:
@@ -242,9 +252,9 @@ def vgg16() -> Path:
     """
     target = vgg16_file()
     if not target.is_file():
-        with alone(target):
+        with alone(target, "TORCH_HOME"):
             if not target.is_file():
-                check_space(target.parent, 600)
+                check_space(target.parent, 600, "TORCH_HOME")
                 digits = target.stem.rsplit("-", 1)[1]
                 try:
                     download(VGG16_Weights.DEFAULT.url, target, sha256=digits)

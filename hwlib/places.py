@@ -104,7 +104,7 @@ def find(name: str, data_dir: Path) -> Path | None:
 
 def install(packages: list[str]) -> None:
     """Install packages into the running Python, without touching what is there: from attached
-    wheels where they are, otherwise from pip's index.
+    wheels where they are, otherwise from pip's index (unless ``HWLIB_OFFLINE`` is set).
 
     Raises:
         PlaceError: pip could not.
@@ -113,13 +113,16 @@ def install(packages: list[str]) -> None:
         return
     wheels = find_wheels()
     sources = [["--no-index", "--find-links", str(wheels)]] if wheels else []
-    for source in [*sources, ["--retries", "1", "--timeout", "15"]]:
+    if not os.environ.get("HWLIB_OFFLINE"):
+        sources.append(["--retries", "1", "--timeout", "15"])
+    reason = "HWLIB_OFFLINE is set"
+    for source in sources:
         command = [sys.executable, "-m", "pip", "install", "--quiet", *source, *packages]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode == 0:
             importlib.invalidate_caches()
             return
-    reason = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        reason = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
     raise PlaceError(
         f"{', '.join(packages)} could not be installed ({reason}). Turn the internet on, or attach "
         "a data set that holds their wheels."

@@ -76,11 +76,11 @@ def data_files(data_dir: str, questions: tuple[str, ...]) -> list[tuple[str, int
 
 
 def fingerprint(content: dict[str, Any], questions: tuple[str, ...], code: str) -> str:
-    """The name of a run; where data and library lie and where the figures go makes no
-    difference.
-    """
+    """The name of a run; where files lie and where the figures go makes no difference."""
     places = ("data_dir", "output_dir", "hwlib_url")
     decisive = {name: value for name, value in content.items() if name not in places}
+    if (weights := Path(content["vgg_weights"])).is_file():
+        decisive["vgg_weights"] = (weights.stat().st_size, weights.stat().st_mtime_ns)
     facts: list[Any] = [code, decisive, questions]
     if content["data_source"] == "real":  # samples are made by the library itself
         facts.append(data_files(content["data_dir"], questions))

@@ -25,7 +25,8 @@ from hwlib.pictures import load_image_set
 
 SHAPES = {"W1": (784, 128), "b1": (128,), "W2": (128, 10), "b2": (10,)}
 FORBIDDEN = ("open", "socket.", "subprocess.", "os.", "shutil.", "urllib.", "ctypes.dlopen")
-LIBRARIES = (sys.prefix, sys.base_prefix, site.getusersitepackages(), str(Path(__file__).parent))
+OWN = (sys.prefix, sys.base_prefix, site.getusersitepackages(), str(Path(__file__).parent))
+LIBRARIES = tuple(str(Path(folder)) + os.sep for folder in OWN)
 watched: list[str] | None = None  # what was refused; None while only our own code runs
 
 
@@ -67,6 +68,7 @@ def refuse(event: str, arguments: tuple) -> None:
         return
     first = arguments[0] if arguments else ""
     path = os.fsdecode(first) if isinstance(first, (bytes, str)) else str(first)
+    path = os.path.normpath(path)  # or "/usr/../etc" would begin like Python's own
     writes = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
     if path.startswith(LIBRARIES) and event in ("open", "os.listdir", "os.scandir") and not writes:
         return

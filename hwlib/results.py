@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from IPython import get_ipython
 from IPython.display import display
 from nbformat import NotebookNode
@@ -124,7 +123,7 @@ class Results:
         """
         digest = hashlib.sha256()
         for part in parts:
-            array = np.asarray(part.cpu() if isinstance(part, torch.Tensor) else part)
+            array = np.asarray(part.cpu() if hasattr(part, "cpu") else part)
             digest.update(f"{array.shape} {array.dtype}".encode() + array.tobytes())
         self.content["data"][name] = digest.hexdigest()
 

@@ -69,7 +69,7 @@ def check_inputs(parameters: Parameters, questions: Iterable[str]) -> None:
 def select(notebook: NotebookNode, questions: Iterable[str]) -> NotebookNode:
     """The notebook without the cells of the questions that were not asked for."""
     unwanted = set(QUESTIONS) - set(questions)
-    kept = [cell for cell in notebook.cells if not unwanted & set(cell.metadata.get("tags", []))]
+    kept = [cell for cell in notebook.cells if not unwanted & set(cell.metadata.get("tags") or [])]
     return NotebookNode(notebook | {"cells": kept})
 
 
@@ -78,7 +78,7 @@ def describe_failure(error: PapermillExecutionError, notebook: NotebookNode) -> 
     failed = [
         c for c in notebook.cells if any(o.output_type == "error" for o in c.get("outputs", []))
     ]
-    tags = [tag for cell in failed for tag in cell.metadata.get("tags", [])]
+    tags = [tag for cell in failed for tag in cell.metadata.get("tags") or []]
     question = next((f" of question {tag[1]}" for tag in tags if tag in QUESTIONS), "")
     source = "\n".join(f"    {line}" for line in error.source.strip().splitlines())
     return (
@@ -102,7 +102,7 @@ def clean(notebook: NotebookNode) -> NotebookNode:
             cell.metadata.pop(note, None)
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if not is_progress(output)]
-        if "injected-parameters" in cell.metadata.get("tags", []):
+        if "injected-parameters" in (cell.metadata.get("tags") or []):
             cell.id = "cell-injected"
     return notebook
 
@@ -136,9 +136,8 @@ def execute(
     """
     chosen = target.with_suffix(".selected.ipynb")
     nbformat.write(select(nbformat.read(NOTEBOOK, as_version=4), questions), chosen)
-    os.environ["PYTHONPATH"] = os.pathsep.join(
-        [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    )
+    paths = [str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, paths)))
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     live = sys.stderr.isatty()
     try:

@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from hwlib.parameters import ROOT, Parameters
-from hwlib.plan import Run, data_files, local_folder, publish, read_run, unfinished_folder
+from hwlib.plan import Run, local_folder, publish, read_run, unfinished_folder
 
 ATTEMPTS = 3
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -130,7 +130,8 @@ def perform(run: Run, threads: int) -> None:
 def visible_gpus() -> list[str]:
     """The GPUs that CUDA would show to this process, without loading torch."""
     if "CUDA_VISIBLE_DEVICES" in os.environ:
-        return [gpu for gpu in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if gpu]
+        named = os.environ["CUDA_VISIBLE_DEVICES"].split(",")
+        return [gpu for gpu in named if gpu not in ("", "-1")]  # -1 hides all
     if not shutil.which("nvidia-smi"):
         return []
     listing = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
@@ -216,17 +217,19 @@ def sole_sweep(out: str) -> Iterator[None]:
 
 
 def check_data(runs: list[Run]) -> None:
-    """Look for the data, once, before the first kernel starts; MNIST is downloaded where it can be.
+    """Look for the data and weights that the runs read before the first kernel starts, once for
+    each; what can be downloaded is.
 
     Raises:
         SweepError: something is missing.
     """
-    parameters, questions = Parameters(**runs[0].parameters), runs[0].questions
-    if parameters.data_source == "real" and not data_files(parameters.data_dir, questions):
-        from hwlib.run import RunError, check_inputs  # with torch: seldom needed
+    from hwlib.run import RunError, check_inputs  # with torch
 
+    read = ("data_dir", "data_source", "vgg_weights")
+    for values in {tuple(run.parameters[name] for name in read) for run in runs}:
+        parameters = Parameters(**dict(zip(read, values, strict=True)), device="cpu")
         try:
-            check_inputs(parameters.model_copy(update={"device": "cpu"}), questions)
+            check_inputs(parameters, runs[0].questions)
         except RunError as error:
             raise SweepError(str(error)) from error
 

@@ -109,11 +109,11 @@ def check_claims(claims: Figures | None, submission: bool) -> str:
         names = ("test_correct", "test_total", "parameters")
         correct, total, _ = (int(claims["q4"][name]) for name in names)
         data = DATA[claims["data_source"]]
-        if submission and claims["data_source"] != "real":
-            raise BundleError("A demonstration on sample data, not a submission.")
-        return f"{accuracy:.4f} on MNIST, {correct} of {total} big cats; {data}"
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise BundleError(f"The notebook's claims are incomplete ({error}).") from error
+    if submission and data != DATA["real"]:
+        raise BundleError("A demonstration on sample data, not a submission.")
+    return f"{accuracy:.4f} on MNIST, {correct} of {total} big cats; {data}"
 
 
 def check_ids(stem: str, claims: Figures, submission: bool) -> str:
