@@ -15,6 +15,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,15 +58,22 @@ def only_mirrored(images: torch.Tensor, size: int) -> torch.Tensor:
     return augment.affine(images.float() / 255, size, rotation=0, zoom=0, shift=0)
 
 
+def whole(x: torch.Tensor) -> torch.Tensor:
+    """In the place of the central view: the whole picture."""
+    return x
+
+
 VARIANTS: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], dict[str, Any]]] = {
-    # name: network, changes to the recipe, functions of `training` that are replaced
+    # name: network, changes to the recipe, what is replaced in hwlib
     "ours": (cnn.BigCatsNet, {}, {}),
-    "without Muon (AdamW)": (cnn.BigCatsNet, {}, {"make_optimizers": with_adamw}),
+    "without Muon (AdamW)": (cnn.BigCatsNet, {}, {"training.make_optimizers": with_adamw}),
+    "without channel attention": (cnn.BigCatsNet, {}, {"cnn.ChannelAttention": nn.Identity}),
+    "without the central view": (cnn.BigCatsNet, {}, {"cnn.central": whole}),
     "without cutmix": (cnn.BigCatsNet, {"cutmix_share": 0.0}, {}),
     "without growing pictures": (cnn.BigCatsNet, {"sizes": ((160, 1.0),)}, {}),
     "without smoothed labels": (cnn.BigCatsNet, {"label_smoothing": 0.0}, {}),
     "without averaged weights": (cnn.BigCatsNet, {"average_decay": 0.0}, {}),
-    "without augmentation but mirroring": (cnn.BigCatsNet, {}, {"augment": only_mirrored}),
+    "without augmentation but mirroring": (cnn.BigCatsNet, {}, {"training.augment": only_mirrored}),
     "width 1/2": (net(8, 16, 24, 32), {}, {}),
     "width 2/3": (net(8, 24, 32, 48), {}, {}),
     "width 3/2": (net(24, 48, 72, 112), {}, {}),
@@ -96,7 +104,9 @@ def train_ours(
         clock.start()
         return loss, accuracy
 
-    with patch.multiple(training, evaluate=evaluate_off_the_clock, **replaced):
+    with ExitStack() as stack:
+        for name, replacement in (replaced | {"training.evaluate": evaluate_off_the_clock}).items():
+            stack.enter_context(patch(f"hwlib.{name}", replacement))
         recipe = replace(RECIPE, epochs=epochs, **changes)
         training.train_classifier(make_network, train, held, recipe, seed)
     return finished[-1], curve

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hwlib.cnn import IMAGE_SIZE, BigCatsNet, count_parameters
+from hwlib.cnn import BigCatsNet, count_parameters
 from hwlib.pictures import ImageSet
 from hwlib.training import TrainingResult, predict
 
@@ -82,15 +82,13 @@ def between_spotted(result: Score, class_names: list[str]) -> str:
 
 @torch.no_grad()
 def class_activation_maps(network: BigCatsNet, images: Tensor, classes: Tensor) -> Tensor:
-    """Where each picture, uint8 (N, 3, S, S), speaks for its class of ``classes`` (N,): the head's
-    weights applied at every place of the last feature map instead of to its average (Zhou et al.,
-    "Learning deep features for discriminative localization", 2016).
+    """Where each picture, as the network sees it, uint8 (N, 3, S, S), speaks for its class of
+    ``classes`` (N,): the head's weights applied at every place of the last feature map instead of
+    to its average (Zhou et al., "Learning deep features for discriminative localization", 2016).
 
     Maps (N, S, S) in logits; the mean over one is the class's logit less its bias.
     """
-    size = (IMAGE_SIZE, IMAGE_SIZE)
-    x = F.interpolate(images.float() / 255, size, mode="bilinear", antialias=True)
-    features = network.eval().feature_map(x)
+    features = network.eval().feature_map(images.float() / 255)
     weight = network.state_dict()["head.2.weight"]  # of the last layer, (K, C)
     maps = torch.einsum("nc,nchw->nhw", weight[classes], features)
     return F.interpolate(maps.unsqueeze(1), images.shape[-2:], mode="bilinear").squeeze(1)

@@ -33,7 +33,7 @@ class Recipe:
 
     epochs: int
     sizes: tuple[tuple[int, float], ...] = ((96, 0.4), (128, 0.7), (160, 1.0))
-    cutmix_share: float = 0.5
+    cutmix_share: float = 0.25
     batch_size: int = 32
     lr: float = 0.02
     adam_lr: float = 3e-3

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -46,7 +47,7 @@ def test_class_file_stands_alone(tmp_path):
     done = subprocess.run(
         [sys.executable, "-I", copy], cwd=tmp_path, capture_output=True, text=True
     )
-    assert done.stdout == "98,830 parameters; output (2, 10)\n", done.stderr
+    assert done.stdout == "98,855 parameters; output (2, 10)\n", done.stderr
 
 
 def test_any_picture_size_will_do_and_mirroring_changes_nothing():
@@ -55,6 +56,28 @@ def test_any_picture_size_will_do_and_mirroring_changes_nothing():
     with torch.no_grad():
         assert network(torch.rand(1, 3, 224, 200)).shape == (1, 10)
         torch.testing.assert_close(network(pictures), network(pictures.flip(-1)))
+
+
+def test_the_edge_of_a_picture_does_not_count():
+    network = cnn.BigCatsNet().eval()
+    pictures = torch.rand(1, 3, cnn.IMAGE_SIZE, cnn.IMAGE_SIZE)
+    edge = (cnn.IMAGE_SIZE - cnn.VIEW) // 2
+    framed = nn.functional.pad(pictures[..., edge:-edge, edge:-edge], (edge,) * 4)
+    with torch.no_grad():
+        torch.testing.assert_close(network(framed), network(pictures))
+        framed[..., edge, edge] += 1
+        assert not torch.equal(network(framed), network(pictures))
+
+
+def test_channel_attention_weighs_each_channel_by_its_neighbourhood():
+    attention, x = cnn.ChannelAttention(), torch.randn(2, 7, 3, 3)
+    weights = attention.mix.weight.detach().flatten().numpy()
+    with torch.no_grad():
+        shares = (attention(x) / x).numpy()
+    for picture, share in zip(x.mean((2, 3)).numpy(), shares, strict=True):
+        mixed = np.correlate(picture, weights, mode="same")
+        expected = np.broadcast_to(1 / (1 + np.exp(-mixed))[:, None, None], share.shape)
+        np.testing.assert_allclose(share, expected, rtol=1e-4)
 
 
 def test_parameter_table_adds_up():
