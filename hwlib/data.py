@@ -43,20 +43,13 @@ class BigCats(NamedTuple):
 
 def load_mnist(data_dir: str | Path, source: str) -> Mnist:
     """Read MNIST: the real set below ``data_dir`` (downloaded there when it is not), or 5,000
-    packaged digits.
-
-    Raises:
-        DataError: the real files are neither there nor to be downloaded.
+    packaged digits; DataError where the real files are neither there nor to be downloaded.
     """
     return sample_mnist() if source == "sample" else real_mnist(Path(data_dir))
 
 
 def real_mnist(data_dir: Path) -> Mnist:
-    """MNIST's 60,000 training and 10,000 test digits, found or fetched.
-
-    Raises:
-        DataError: the files are not MNIST's, or cannot be had.
-    """
+    """MNIST's digits, found or fetched; DataError where they are damaged, or cannot be had."""
     root = fetch.mnist(data_dir)
     try:
         train, test = (MNIST(root, train=flag) for flag in (True, False))
@@ -117,11 +110,7 @@ def sample_folder(data_dir: Path) -> Path:
 
 
 def locate(name: str, data_dir: str | Path, source: str) -> Path:
-    """The folder ``big_cats``, ``birds`` or ``dogs`` of the chosen source.
-
-    Raises:
-        DataError: it is not there and cannot be fetched.
-    """
+    """The folder ``big_cats``, ``birds`` or ``dogs`` of a source; DataError if not to be had."""
     data_dir = Path(data_dir)
     return sample_folder(data_dir) / name if source == "sample" else fetch.fetch(name, data_dir)
 
@@ -129,11 +118,8 @@ def locate(name: str, data_dir: str | Path, source: str) -> Path:
 def load_big_cats(
     data_dir: str | Path, source: str, size: int, class_names: Sequence[str] | None = None
 ) -> BigCats:
-    """Read the three splits at ``size`` pixels; each must hold a folder for each of
-    ``class_names``.
-
-    Raises:
-        DataError: a split or a class is missing, or a picture is unreadable.
+    """Read the three splits at ``size`` pixels, each with a folder for each of ``class_names``;
+    DataError where a split or a class is missing, or a picture is unreadable.
     """
     folder = locate("big_cats", data_dir, source)
     missing = [split for split in SPLITS if not (folder / split).is_dir()]
@@ -148,9 +134,7 @@ def load_big_cats(
 
 def arrive(name: str, data_dir: Path) -> str:
     """Find or fetch one of ``fetch.NAMES`` and read it whole; a sentence that says what is there.
-
-    Raises:
-        DataError: it cannot be had, or is not complete and readable.
+    DataError where it cannot be had, or is not complete and readable.
     """
     place = fetch.fetch(name, data_dir)
     if name == "mnist":

@@ -28,13 +28,11 @@ class ExportError(RuntimeError):
 
 @contextmanager
 def workshop(out: Path) -> Iterator[Path]:
-    """A folder in ``out`` for unfinished files, for one export at a time.
+    """A folder in ``out`` for unfinished files, for one export at a time; ExportError where ``out``
+    cannot be written, or another export is at work there.
 
     It outlives an export that fails or is interrupted, so the next one goes on from the last
     checkpoint.
-
-    Raises:
-        ExportError: ``out`` cannot be written, or another export is at work there.
     """
     folder = out / WORKSHOP
     if out.resolve() == NOTEBOOK.parent:
@@ -55,11 +53,7 @@ def workshop(out: Path) -> Iterator[Path]:
 
 @contextmanager
 def room_for(out: Path) -> Iterator[None]:
-    """Turn what a full disk does into a sentence.
-
-    Raises:
-        ExportError: there is no room for a file.
-    """
+    """Turn what a full disk does into an ExportError."""
     try:
         yield
     except OSError as error:
@@ -81,11 +75,7 @@ def notice(parameters: Parameters) -> str:
 
 
 def check_bundle(path: Path, parameters: Parameters) -> None:
-    """Verify the bundle as a grader will.
-
-    Raises:
-        ExportError: a check fails.
-    """
+    """Verify the bundle as a grader will; ExportError where a check fails."""
     report = verify(path, parameters.data_dir)
     failed = [f"{check.name}: {check.message}" for check in report.checks if not check.ok]
     if failed:
@@ -102,13 +92,10 @@ def wanted_files(stem: str, questions: tuple[str, ...]) -> list[str]:
 
 
 def publish(folder: Path, out: Path, names: list[str]) -> list[Path]:
-    """Give the finished files their names in ``out``.
+    """Give the finished files their names in ``out``; ExportError where one was not made.
 
     What an earlier export left there first goes to ``previous/``, so that files of two runs never
     stand side by side, whenever this is killed.
-
-    Raises:
-        ExportError: a file was not made.
     """
     missing = [n for n in names if not (folder / n).is_file() or not (folder / n).stat().st_size]
     if missing:
@@ -132,6 +119,10 @@ def export(
 ) -> list[Path]:
     """Run the notebook and make the files of these questions in ``out``.
 
+    ExportError where something failed, PdfError where the PDF could not be made or is not complete,
+    BundleError where the notebook did not write a file: nothing got its final name then. A notebook
+    whose cell failed is left as ``failed.ipynb``.
+
     Args:
         parameters: checked; ``output_dir`` is set here.
         questions: whose cells are run; the bundle is made only for all of them.
@@ -141,12 +132,6 @@ def export(
 
     Returns:
         The files' paths.
-
-    Raises:
-        ExportError: something failed; nothing got its final name. A notebook whose cell failed is
-            left as ``failed.ipynb``.
-        PdfError: the PDF could not be made or is not complete.
-        BundleError: the notebook did not write a file of the bundle.
     """
     stem = stem_of(parameters.id1, parameters.id2)
     names = wanted_files(stem, questions)

@@ -89,15 +89,13 @@ def patience(seconds: float) -> Iterator[None]:
 
 def download(url: str, target: Path, md5: str | None = None, sha256: str | None = None) -> None:
     """Download a file to ``target``, with a bar; up to ``TRIES`` times, each from the beginning.
+    DataError where it cannot be had; nothing is left behind then.
 
     Args:
         url: where it is.
         target: gets its name only when the file is complete and its hash is right.
         md5: of the whole file.
         sha256: its first digits.
-
-    Raises:
-        DataError: it cannot be had; nothing is left behind.
     """
     if offline():
         raise DataError(f"{url} is not fetched while HWLIB_OFFLINE is set.")
@@ -132,11 +130,7 @@ def download_from(mirrors: list[str], name: str, folder: Path, md5: str) -> None
 
 @contextmanager
 def alone(folder: Path, setting: str = "data_dir") -> Iterator[Path]:
-    """A temporary folder beside what will be ``folder``, for one process at a time.
-
-    Raises:
-        DataError: it cannot be written.
-    """
+    """A temporary folder beside ``folder``, for one process at a time; DataError if unwritable."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with (
@@ -161,10 +155,7 @@ def damaged_mnist(raw: Path) -> list[str]:
 
 def mnist(data_dir: Path) -> Path:
     """The folder that holds ``MNIST/raw``, complete; downloaded below ``data_dir`` where there is
-    none.
-
-    Raises:
-        DataError: it is damaged, or cannot be had.
+    none. DataError where it is damaged, or cannot be had.
     """
     found = find("MNIST/raw", data_dir)
     if found and not damaged_mnist(found):
@@ -191,11 +182,7 @@ def mnist(data_dir: Path) -> Path:
 
 
 def big_cats(data_dir: Path) -> Path:
-    """The folder of the big cats' three splits; from Kaggle where there is none.
-
-    Raises:
-        DataError: it cannot be had.
-    """
+    """The big cats' three splits, from Kaggle where there is none; DataError if not to be had."""
     if found := find("big_cats", data_dir):
         return found
     remedy = (
@@ -226,11 +213,7 @@ def big_cats(data_dir: Path) -> Path:
 
 
 def pictures(name: str, data_dir: Path) -> Path:
-    """The folder ``birds`` or ``dogs``, which nobody offers for download.
-
-    Raises:
-        DataError: there is none.
-    """
+    """The folder ``birds`` or ``dogs``, which nobody offers for download; DataError without it."""
     if found := find(name, data_dir):
         return found
     raise DataError(
@@ -245,11 +228,7 @@ def vgg16_file() -> Path:
 
 
 def vgg16() -> Path:
-    """VGG16's ImageNet weights in torch's cache; downloaded where they are not there.
-
-    Raises:
-        DataError: they cannot be had.
-    """
+    """VGG16's ImageNet weights in torch's cache, downloaded if need be; DataError without them."""
     target = vgg16_file()
     if not target.is_file():
         with alone(target, "TORCH_HOME"):
@@ -267,11 +246,7 @@ def vgg16() -> Path:
 
 
 def fetch(name: str, data_dir: Path) -> Path:
-    """Find or fetch one of ``NAMES``; where it is.
-
-    Raises:
-        DataError: it cannot be had.
-    """
+    """Find or fetch one of ``NAMES``; where it is. DataError where it cannot be had."""
     ways: dict[str, Callable[[], Path]] = {
         "mnist": lambda: mnist(data_dir) / "MNIST" / "raw",
         "big_cats": lambda: big_cats(data_dir),

@@ -33,21 +33,14 @@ def write_index(runs: list[Run]) -> bool:
 
 
 def read_index(out: str) -> dict[str, Any]:
-    """What ``write_index`` wrote.
-
-    Raises:
-        FileNotFoundError: there is no sweep in ``out``.
-    """
+    """What ``write_index`` wrote; FileNotFoundError where there is no sweep in ``out``."""
     with fsspec.open(f"{out}/{INDEX}") as file:
         return json.load(file)
 
 
 def load_sweep(out: str) -> pd.DataFrame:
     """One row a run: what was swept, the last epoch's figures of Question 3 and those of the best
-    epoch of Question 4, status and seconds.
-
-    Raises:
-        FileNotFoundError: there is no sweep in ``out``.
+    epoch of Question 4, status and seconds; FileNotFoundError where there is no sweep in ``out``.
     """
     rows = []
     for key, swept in read_index(out)["runs"].items():
@@ -64,10 +57,8 @@ def load_sweep(out: str) -> pd.DataFrame:
 
 
 def load_histories(out: str, question: str) -> pd.DataFrame:
-    """One row an epoch of every run that is done: what was swept, and the epoch's figures.
-
-    Raises:
-        FileNotFoundError: there is no sweep in ``out``.
+    """One row an epoch of every run that is done: what was swept, and the epoch's figures;
+    FileNotFoundError where there is no sweep in ``out``.
     """
     tables = [pd.DataFrame()]
     for key, swept in read_index(out)["runs"].items():

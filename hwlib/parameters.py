@@ -99,11 +99,7 @@ class Parameters(BaseModel):
 
 
 def check_questions(only: str | None) -> tuple[str, ...]:
-    """``"q1,q3"`` as a tuple in the notebook's order; all four for ``None``.
-
-    Raises:
-        ParameterError: a question does not exist.
-    """
+    """``"q1,q3"`` in the notebook's order, all four for ``None``; ParameterError for any other."""
     if only is None:
         return QUESTIONS
     asked = {part.strip() for part in str(only).lower().split(",")} - {""}
@@ -163,11 +159,8 @@ def describe_errors(
 
 
 def check(model: type[Model], values: Mapping[str, Any]) -> Model:
-    """Convert and check values, whose names may carry a ``source``: where they were written.
-
-    Raises:
-        ParameterError: a name is unknown, a type is wrong or a value impossible; all of them are
-            listed.
+    """Convert and check values, whose names may carry a ``source``, where they were written;
+    ParameterError lists every unknown name, wrong type and impossible value.
     """
     try:
         return model.model_validate(values)

@@ -36,11 +36,7 @@ class ImageSet(NamedTuple):
 
 
 def listing(folder: Path) -> list[Path]:
-    """What is visible in ``folder``, sorted by name.
-
-    Raises:
-        DataError: it is no folder, or cannot be looked into.
-    """
+    """What is visible in ``folder``, sorted by name; DataError where that cannot be looked into."""
     try:
         return [p for p in sorted(folder.iterdir()) if p.name not in JUNK and p.name[0] != "."]
     except OSError as error:
@@ -49,10 +45,7 @@ def listing(folder: Path) -> list[Path]:
 
 def image_paths(folder: Path) -> list[Path]:
     """The pictures directly in ``folder``, sorted by name; hidden files are left out, and so is
-    what is no picture, with a warning.
-
-    Raises:
-        DataError: there is none.
+    what is no picture, with a warning. DataError where there is none.
     """
     shown = listing(folder)
     paths = [p for p in shown if p.suffix.lower() in IMAGE_ENDINGS]
@@ -73,11 +66,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def read_image(path: Path) -> Image.Image:
-    """One picture as upright RGB.
-
-    Raises:
-        DataError: the file is no readable image, or one of more than ``MAX_PIXELS``.
-    """
+    """One picture as upright RGB; DataError if unreadable, or of more than ``MAX_PIXELS``."""
     try:
         with Image.open(path) as image:
             if image.width * image.height > MAX_PIXELS:
@@ -120,11 +109,7 @@ def keep(pixels: np.ndarray, target: Path) -> None:
 
 
 def file_hash(path: Path) -> bytes:
-    """SHA-256 of a file.
-
-    Raises:
-        DataError: it cannot be read.
-    """
+    """SHA-256 of a file; DataError where it cannot be read."""
     try:
         return hashlib.sha256(path.read_bytes()).digest()
     except OSError as error:
@@ -161,10 +146,8 @@ def same_name(name: str) -> str:
 
 
 def class_folders(folder: Path) -> dict[str, Path]:
-    """The visible folders in ``folder``, by ``same_name``.
-
-    Raises:
-        DataError: there is no such folder, or two are the same class.
+    """The visible folders in ``folder``, by ``same_name``; DataError where there is no such
+    folder, or two are the same class.
     """
     found: dict[str, Path] = {}
     for path in (path for path in listing(folder) if path.is_dir()):
@@ -177,16 +160,14 @@ def class_folders(folder: Path) -> dict[str, Path]:
 def load_image_set(
     folder: Path, size: int, class_names: Sequence[str] | None = None, partial: bool = False
 ) -> ImageSet:
-    """Read a folder of class folders into one tensor.
+    """Read a folder of class folders into one tensor; DataError where a class folder is missing,
+    unknown or empty, or a picture is unreadable.
 
     Args:
         folder: holds one folder of pictures a class.
         size: width and height that every picture is scaled to, in pixels.
         class_names: the classes in the order of their labels; default: the folder names, sorted.
         partial: some of ``class_names`` may have no folder.
-
-    Raises:
-        DataError: a class folder is missing, unknown or empty, or a picture is unreadable.
     """
     folders = class_folders(folder)
     names = list(class_names or sorted(path.name for path in folders.values()))

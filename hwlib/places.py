@@ -63,10 +63,8 @@ def find_place() -> Place:
 
 
 def missing_packages() -> list[str]:
-    """What has to be installed before the notebook can run; torch is never on the list.
-
-    Raises:
-        PlaceError: torch or torchvision is missing. Which build is right depends on the machine.
+    """What has to be installed before the notebook can run, never torch: PlaceError where it or
+    torchvision is missing, as the right build depends on the machine.
     """
     if lacking := [m for m in ("torch", "torchvision") if not importlib.util.find_spec(m)]:
         raise PlaceError(f"{' and '.join(lacking)} cannot be imported; see https://pytorch.org.")
@@ -104,10 +102,8 @@ def find(name: str, data_dir: Path) -> Path | None:
 
 def install(packages: list[str]) -> None:
     """Install packages into the running Python, without touching what is there: from attached
-    wheels where they are, otherwise from pip's index (unless ``HWLIB_OFFLINE`` is set).
-
-    Raises:
-        PlaceError: pip could not.
+    wheels where they are, otherwise from pip's index (unless ``HWLIB_OFFLINE`` is set);
+    PlaceError where pip could not.
     """
     if not packages:
         return

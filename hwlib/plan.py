@@ -99,11 +99,7 @@ def axes_of(found: Axes) -> list[list[Settings]]:
 
 
 def check_swept(swept: list[Placed], shared: Settings) -> None:
-    """Every name is swept once, and not set by ``-p`` as well.
-
-    Raises:
-        ParameterError: one is not.
-    """
+    """Raise ParameterError unless every name is swept once, and not set by ``-p`` as well."""
     for i, name in enumerate(swept):
         if name in swept[:i]:
             raise ParameterError(f"{name.source}: {name} is swept twice")
@@ -112,11 +108,7 @@ def check_swept(swept: list[Placed], shared: Settings) -> None:
 
 
 def portable(parameters: Parameters) -> dict[str, Any]:
-    """All parameters, with paths that hold in any working folder.
-
-    Raises:
-        ParameterError: the device is one of several GPUs.
-    """
+    """All parameters, with paths that hold in any working folder; ParameterError for ``cuda:N``."""
     if parameters.device.startswith("cuda:"):
         raise ParameterError(f"device = {parameters.device!r}: say cuda; runs get a GPU each")
     content = parameters.model_dump() | {"data_dir": str(Path(parameters.data_dir).resolve())}
@@ -128,16 +120,13 @@ def portable(parameters: Parameters) -> dict[str, Any]:
 def plan(
     sweep_file: str, overrides: Sequence[tuple[str, str]], only: str | None, out: str | None
 ) -> list[Run]:
-    """Every run of a sweep, in the file's order.
+    """Every run of a sweep, in the file's order; ParameterError where anything is wrong.
 
     Args:
         sweep_file: name of a file in ``params/``, or the path of a YAML file.
         overrides: pairs of name and text value, for all runs.
         only: questions, as in ``"q3"``, instead of the file's own.
         out: the sweep's folder; default: ``out/`` and the file's name.
-
-    Raises:
-        ParameterError: anything is wrong.
     """
     path = profile_path(sweep_file)
     shared, lists = split(collect(sweep_file, overrides))

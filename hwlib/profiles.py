@@ -30,10 +30,8 @@ Settings = dict[Placed, Any]
 
 
 def placed(node: yaml.Node) -> Any:
-    """What a piece of YAML says: lists and dictionaries of text, with its places.
-
-    Raises:
-        ParameterError: a name in a dictionary is no text, or stands there twice.
+    """What a piece of YAML says: lists and dictionaries of text, with its places; ParameterError
+    where a name in a dictionary is no text, or stands there twice.
     """
     source = f"{node.start_mark.name}, line {node.start_mark.line + 1}"
     if isinstance(node, yaml.ScalarNode):
@@ -52,11 +50,7 @@ def placed(node: yaml.Node) -> Any:
 
 
 def read_yaml(path: Path) -> Settings:
-    """A YAML file of ``name: value`` lines.
-
-    Raises:
-        ParameterError: the file is no such list, or a name stands in it twice.
-    """
+    """A YAML file of ``name: value`` lines; ParameterError if it is none, or a name comes twice."""
     try:
         with path.open(encoding="utf-8") as file:
             node = yaml.compose(file, Loader=yaml.BaseLoader)
@@ -71,10 +65,8 @@ def read_yaml(path: Path) -> Settings:
 
 
 def parse_value(value: str) -> Any:
-    """A command-line value: text, or a list of texts where it is written as one, ``[0.01, 0.1]``.
-
-    Raises:
-        ParameterError: the list is not closed.
+    """A command-line value: text, or a list of texts where it is written as one, ``[0.01, 0.1]``;
+    ParameterError where the list is not closed.
     """
     try:
         listed = value.startswith("[")
@@ -84,11 +76,7 @@ def parse_value(value: str) -> Any:
 
 
 def profile_path(profile: str, folder: Path = Path()) -> Path:
-    """The YAML file of a profile, given by name (``demo``) or by path as seen from ``folder``.
-
-    Raises:
-        ParameterError: there is no such profile.
-    """
+    """A profile's file, by name or by path as seen from ``folder``; ParameterError without one."""
     is_path = profile.endswith((".yaml", ".yml"))
     path = folder / profile if is_path else PROFILES / f"{profile}.yaml"
     if not path.is_file():
@@ -103,10 +91,8 @@ def override(below: Settings, above: Settings) -> Settings:
 
 
 def base_of(base: str, source: str, files: list[Path]) -> Path:
-    """The file that the last of ``files`` extends, as it says at ``source``.
-
-    Raises:
-        ParameterError: there is none, or the files extend each other in a circle.
+    """The file that the last of ``files`` extends, as it says at ``source``; ParameterError where
+    there is none, or they extend each other in a circle.
     """
     try:
         path = profile_path(base, files[-1].parent)
@@ -119,14 +105,12 @@ def base_of(base: str, source: str, files: list[Path]) -> Path:
 
 
 def collect(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> Settings:
-    """Every setting that differs from the notebook's defaults; not yet checked.
+    """Every setting that differs from the notebook's defaults, not yet checked; ParameterError
+    where a file is wrong or missing.
 
     Args:
         profile: name of a file in ``params/``, or the path of a YAML file.
         overrides: pairs of name and text value; a later one wins.
-
-    Raises:
-        ParameterError: a file is wrong or missing.
     """
     files = [profile_path(profile)]
     settings = read_yaml(files[0])
@@ -147,9 +131,7 @@ def split(settings: Settings) -> tuple[Settings, Settings]:
 
 def load_profile(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> Parameters:
     """A profile's parameters, with overrides from the command line; arguments as for ``collect``.
-
-    Raises:
-        ParameterError: anything is wrong, or the profile is a sweep.
+    ParameterError where anything is wrong, or the profile is a sweep.
     """
     parameters, axes = split(collect(profile, overrides))
     for name in axes:
@@ -160,9 +142,7 @@ def load_profile(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> Par
 
 def explain(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> list[tuple[str, Any, str]]:
     """Name, effective value and origin of every parameter; a sweep's are those that its runs share.
-
-    Raises:
-        ParameterError: anything is wrong.
+    ParameterError where anything is wrong.
     """
     settings, _ = split(collect(profile, overrides))
     sources = {name: name.source for name in settings}

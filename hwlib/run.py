@@ -46,10 +46,8 @@ class LastLine:
 
 
 def check_inputs(parameters: Parameters, questions: Iterable[str]) -> None:
-    """Look for device, data and weights that the questions need, before a kernel starts.
-
-    Raises:
-        RunError: something is missing and cannot be downloaded.
+    """Look for device, data and weights that the questions need, before a kernel starts; RunError
+    where something is missing and cannot be downloaded.
     """
     where = (parameters.data_dir, parameters.data_source)
     try:
@@ -120,7 +118,8 @@ def own_sockets(folder: str) -> Config:
 def execute(
     parameters: Parameters, questions: tuple[str, ...], target: Path, **options: Any
 ) -> None:
-    """Run the notebook from its first cell to its last.
+    """Run the notebook from its first cell to its last; RunError where a cell raised, KernelDied
+    where the kernel died.
 
     Whatever was executed stands in ``target`` afterwards, also after a failure or an interrupt.
 
@@ -129,10 +128,6 @@ def execute(
         questions: whose cells are run.
         target: where the executed notebook is written.
         options: for ``papermill.execute_notebook``.
-
-    Raises:
-        RunError: a cell raised.
-        KernelDied: the kernel died.
     """
     chosen = target.with_suffix(".selected.ipynb")
     nbformat.write(select(nbformat.read(NOTEBOOK, as_version=4), questions), chosen)

@@ -21,10 +21,7 @@ def set_seed(seed: int = 42) -> None:
 
 def choose_device(device: str = "auto") -> torch.device:
     """Turn ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"`` into a device; ``"auto"`` takes CUDA
-    when it is there.
-
-    Raises:
-        ValueError: CUDA was asked for by name and this machine has no such device.
+    when it is there. ValueError where CUDA is asked for by name and there is no such device.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

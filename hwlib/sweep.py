@@ -82,11 +82,7 @@ class Worker:
         Worker.alive.add(self)
 
     def perform(self, run: Run) -> None:
-        """Hand over a run and wait until it is published.
-
-        Raises:
-            WorkerDied: the process ended.
-        """
+        """Hand over a run and wait until it is published; WorkerDied where the process ended."""
         try:
             print(json.dumps(asdict(run)), file=self.process.stdin, flush=True)
             answer = self.process.stdout.readline()
@@ -109,10 +105,8 @@ class Worker:
 
 
 def perform(run: Run, threads: int) -> None:
-    """Have a run performed by this thread's worker process, and by another one where that dies.
-
-    Raises:
-        WorkerDied: every time, or the sweep is interrupted.
+    """Have a run performed by this thread's worker process, and by another one where that dies;
+    WorkerDied where all did, or the sweep is interrupted.
     """
     for attempt in range(1, ATTEMPTS + 1):
         if STOPPING.is_set():
@@ -166,9 +160,7 @@ def local_pool(runs: list[Run], workers: int) -> Iterator[Executor]:
 @contextmanager
 def dask_pool(runs: list[Run], address: str) -> Iterator[Executor]:
     """The workers of a Dask cluster; a run on ``cuda`` takes one of the resource ``GPU``.
-
-    Raises:
-        SweepError: Dask is not installed, there is no scheduler, or no worker has a GPU to give.
+    SweepError where Dask is not installed, there is no scheduler, or no worker has a GPU to give.
     """
     try:
         from distributed import Client
@@ -193,10 +185,8 @@ def dask_pool(runs: list[Run], address: str) -> Iterator[Executor]:
 
 @contextmanager
 def sole_sweep(out: str) -> Iterator[None]:
-    """One sweep at a time in a local folder, which is cleared of what earlier ones left unfinished.
-
-    Raises:
-        SweepError: another sweep is at work there, or the folder cannot be written.
+    """One sweep at a time in a local folder, which is cleared of what earlier ones left unfinished;
+    SweepError where another is at work there, or the folder cannot be written.
     """
     runs = local_folder(out)
     if runs is None:
@@ -218,10 +208,7 @@ def sole_sweep(out: str) -> Iterator[None]:
 
 def check_data(runs: list[Run]) -> None:
     """Look for the data and weights that the runs read before the first kernel starts, once for
-    each; what can be downloaded is.
-
-    Raises:
-        SweepError: something is missing.
+    each; what can be downloaded is. SweepError where something is missing.
     """
     from hwlib.run import RunError, check_inputs  # with torch
 
@@ -256,7 +243,8 @@ def sweep(
     force: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> int:
-    """Perform whatever is missing or has failed.
+    """Perform whatever is missing or has failed; SweepError where another sweep is at work in the
+    folder, it cannot be written, data are missing, or there is nobody to perform the runs.
 
     Args:
         runs: of one plan.
@@ -268,10 +256,6 @@ def sweep(
 
     Returns:
         how many runs were performed.
-
-    Raises:
-        SweepError: another sweep is at work in the folder, it cannot be written, data are missing,
-            or there is nobody to perform the runs.
     """
     with sole_sweep(runs[0].out):
         records = {} if force else {run.key: read_run(run.out, run.key) for run in runs}

@@ -27,7 +27,7 @@ class Vgg(NamedTuple):
 
 
 def load_vgg16(weights: str, source: str, seed: int = 42) -> Vgg:
-    """VGG16 in evaluation mode.
+    """VGG16 in evaluation mode; DataError where the weights cannot be had or do not fit.
 
     Args:
         weights: ``"imagenet"`` (torchvision's, from the hub cache or downloaded), ``"none"``
@@ -35,9 +35,6 @@ def load_vgg16(weights: str, source: str, seed: int = 42) -> Vgg:
         source: with ``"sample"`` data nothing is downloaded: ImageNet weights that are not cached
             count as ``"none"``.
         seed: of the random weights.
-
-    Raises:
-        DataError: the weights cannot be had or do not fit.
     """
     if weights == "imagenet" and source == "sample" and not fetch.vgg16_file().is_file():
         weights = "none"
