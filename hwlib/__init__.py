@@ -1,5 +1,3 @@
-"""The library behind ``HW1_ID1_ID2.ipynb``: the homework's mathematics, networks, figures and
-export.
-"""
+"""Behind ``HW1_ID1_ID2.ipynb``: the homework's mathematics, its networks, figures and export."""
 
 __version__ = "0.1.0"

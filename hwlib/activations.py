@@ -65,9 +65,7 @@ def d_tanh(x: Tensor) -> Tensor:
 
 
 def d_softmax(x: Tensor) -> Tensor:
-    """Jacobian of softmax: J[..., i, k] = softmax(x)_i (delta_ik - softmax(x)_k), shape (..., N) to
-    (..., N, N).
-    """
+    """Jacobian of softmax, (..., N) to (..., N, N): J_ik = y_i (delta_ik - y_k), y = softmax(x)."""
     y = softmax(x)
     return torch.diag_embed(y) - y.unsqueeze(-1) * y.unsqueeze(-2)
 

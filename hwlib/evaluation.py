@@ -15,9 +15,7 @@ from hwlib.training import TrainingResult, predict
 
 
 def wilson_interval(correct: float, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval for a proportion (E. B. Wilson, JASA 22, 1927): sound for few samples
-    and near 0 or 1.
-    """
+    """Wilson's interval for a proportion (JASA 22, 1927): sound for few samples and near 0 or 1."""
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     share = correct / total
     centre = share + z * z / (2 * total)

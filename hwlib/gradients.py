@@ -1,5 +1,4 @@
-"""Derivatives held against two independent witnesses: automatic differentiation and central
-differences.
+"""Derivatives held against two independent witnesses: autograd and central differences.
 
 The homework's own networks never use this; it is how their mathematics is checked.
 """
@@ -63,9 +62,7 @@ def check_derivative(
 
 
 def autograd_gradients(network: FullyConnectedNetwork, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-    """Gradients of the mean cross-entropy by automatic differentiation through the network's own
-    ``forward``.
-    """
+    """Gradients of the mean cross-entropy, by autograd through the network's own ``forward``."""
     leaves = {name: value.clone().requires_grad_() for name, value in network.state_dict().items()}
     originals = network.state_dict()
     for name, leaf in leaves.items():
@@ -79,9 +76,7 @@ def autograd_gradients(network: FullyConnectedNetwork, x: Tensor, y: Tensor) -> 
 
 
 def check_network(network: FullyConnectedNetwork, x: Tensor, y: Tensor) -> pd.DataFrame:
-    """Every parameter's shape, largest gradient, and largest difference between the hand-written
-    one and autograd's.
-    """
+    """Per parameter: shape, largest gradient by hand, largest difference from autograd's."""
     expected = autograd_gradients(network, x, y)
     mine = network.gradients(x, y, network.forward(x))
     rows = {

@@ -1,6 +1,4 @@
-"""A part of the training images kept back, so that a recipe is chosen without validation or test
-set (Question 4.I).
-"""
+"""Training images kept back, to choose a recipe without validation or test set (Question 4.I)."""
 
 import numpy as np
 import torch
@@ -13,9 +11,7 @@ from hwlib.pictures import ImageSet
 
 
 def twin_groups(images: ImageSet, threshold: float = 0.93) -> Tensor:
-    """A group number for each picture, (N,); pictures that are near-duplicates, directly or by way
-    of others, share one.
-    """
+    """Group numbers (N,): near-duplicates, directly or by way of other pictures, share one."""
     count = len(images.labels)
     pairs = np.array([pair[:2] for pair in near_duplicates(images, images, threshold)]).T
     links = coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(count, count))

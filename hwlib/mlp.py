@@ -1,5 +1,4 @@
-"""A fully connected classifier written by hand (Question 3.II): forward, backward and SGD from
-tensor products.
+"""A fully connected classifier by hand (Question 3.II): forward, backward, SGD by tensor products.
 
 Nothing here uses automatic differentiation, built-in losses, activations, layers or optimisers.
 """
@@ -54,9 +53,7 @@ class FullyConnectedNetwork:
         return {"W1": self.W1, "W2": self.W2, "b1": self.b1, "b2": self.b2}
 
     def forward(self, x: Tensor) -> Tensor:
-        """Class probabilities y_hat (B, K) of a batch x (B, D); keeps h1 (B, H) for the backward
-        pass.
-        """
+        """Class probabilities y_hat (B, K) of x (B, D); keeps h1 (B, H) for the backward pass."""
         z1 = torch.addmm(self.b1, x, self.W1)
         self.h1 = self.activation.function(z1)
         z2 = torch.addmm(self.b2, self.h1, self.W2)
@@ -173,9 +170,7 @@ class Network(Protocol):
 def train_epoch(
     network: Network, x: Tensor, y: Tensor, batch_size: int = 32
 ) -> tuple[Tensor, Tensor]:
-    """One pass over the samples in their given order; loss and accuracy as they were before each
-    step.
-    """
+    """One pass over the samples in their given order; loss and accuracy from before each step."""
     outputs = []
     for x_batch, y_batch in zip(x.split(batch_size), y.split(batch_size), strict=True):
         y_hat = network.forward(x_batch)

@@ -25,9 +25,7 @@ CACHED_SETS = 12  # decoded sets of pictures that are kept: train, valid and tes
 
 
 class ImageSet(NamedTuple):
-    """Labelled pictures of one size: images uint8 (N, 3, S, S), labels int64 (N,) into
-    ``class_names``.
-    """
+    """Pictures of one size: images uint8 (N, 3, S, S), labels int64 (N,) into ``class_names``."""
 
     images: Tensor
     labels: Tensor
@@ -139,9 +137,7 @@ def read_all(paths: list[Path], size: int) -> np.ndarray:
 
 
 def same_name(name: str) -> str:
-    """What a class is known by: its name without regard to case, blanks and the ways in which
-    Unicode can spell a letter.
-    """
+    """What a class is known by: its name without regard to case, blanks and Unicode's spellings."""
     return " ".join(unicodedata.normalize("NFC", name).casefold().split())
 
 

@@ -72,9 +72,7 @@ def missing_packages() -> list[str]:
 
 
 def find_wheels() -> Path | None:
-    """A folder of wheels in a data set that is attached to a Kaggle notebook, for those without
-    internet.
-    """
+    """A folder of wheels in a data set attached on Kaggle, for a notebook without internet."""
     return next((path.parent for path in sorted((kaggle() / "input").glob("**/*.whl"))), None)
 
 

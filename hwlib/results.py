@@ -1,6 +1,4 @@
-"""The figures that the homework claims: written to ``results.json``, and kept as data in the
-executed notebook.
-"""
+"""The figures that the homework claims: in ``results.json``, and as data in the run notebook."""
 
 import hashlib
 import json
@@ -44,9 +42,7 @@ def write_json(content: dict[str, Any], path: Path) -> None:
 
 
 def find_claims(notebook: NotebookNode) -> dict[str, Any] | None:
-    """What an executed notebook claims, from the output that ``Results.save`` displayed; None where
-    there is none.
-    """
+    """What an executed notebook claims, from what ``Results.save`` displayed; None without that."""
     for cell in reversed(notebook.cells):
         for output in cell.get("outputs", []):
             claims = output.get("data", {}).get(MIME_TYPE)
@@ -118,9 +114,7 @@ class Results:
         self.content[key] = content
 
     def note_data(self, name: str, *parts: Any) -> None:
-        """Keep a hash of the data that a question works with: tensors, arrays or pictures, in their
-        order.
-        """
+        """Keep a hash of a question's data: tensors, arrays or pictures, in their order."""
         digest = hashlib.sha256()
         for part in parts:
             array = np.asarray(part.cpu() if hasattr(part, "cpu") else part)

@@ -28,9 +28,7 @@ class KernelDied(RunError):  # noqa: N818 - it says what happened
 
 
 class LastLine:
-    """Shows the last line that the kernel writes to stderr, the progress of a training, below
-    papermill's bar.
-    """
+    """Shows the kernel's last line on stderr, the progress of a training, below papermill's bar."""
 
     def __init__(self) -> None:
         self.bar = tqdm(total=0, position=1, bar_format="{desc}", leave=False, file=sys.stderr)
@@ -106,9 +104,7 @@ def clean(notebook: NotebookNode) -> NotebookNode:
 
 
 def own_sockets(folder: str) -> Config:
-    """Let a kernel talk by sockets in ``folder``, which no other kernel uses, and not complain of
-    an interrupt in pages of its own.
-    """
+    """A kernel talks by sockets in ``folder``, its own, and complains of no interrupt at length."""
     transport = "ipc" if os.name == "posix" else "tcp"
     connection = {"transport": transport, "connection_file": str(Path(folder) / "kernel.json")}
     quiet = {"extra_arguments": ["--log-level=CRITICAL"]}

@@ -61,9 +61,7 @@ def largest_difference(first: History, second: History | None) -> str:
 
 
 def final_figures(histories: dict[float, History]) -> pd.DataFrame:
-    """Last epoch's figures of each learning rate, and how much the training loss fell in that
-    epoch.
-    """
+    """Last epoch's figures of each learning rate, and how much the training loss fell in it."""
     rows = {
         f"lr = {lr:g}": {name.replace("_", " "): values[-1] for name, values in history.items()}
         | {

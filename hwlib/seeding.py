@@ -8,9 +8,7 @@ import torch
 
 
 def set_seed(seed: int = 42) -> None:
-    """Seed Python, NumPy, torch on the CPU and torch on every CUDA device, and ask cuDNN for
-    repeatable kernels.
-    """
+    """Seed Python, NumPy and torch, on every device, and ask cuDNN for repeatable kernels."""
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)

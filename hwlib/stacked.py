@@ -58,9 +58,7 @@ def train_each_rate(
     seed: int,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> dict[float, History]:
-    """Train the assignment's network with each learning rate, always from the same start; histories
-    by rate.
-    """
+    """Train the assignment's network with each rate, from the same start; histories by rate."""
     set_seed(seed)
     start = FullyConnectedNetwork(
         digits.x_train.shape[1], digits.y_train.shape[1], 128, "sigmoid", lr=0.0

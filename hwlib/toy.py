@@ -84,9 +84,7 @@ def compare(
 
 
 def truth_table(network: ToyNetwork) -> pd.DataFrame:
-    """Hidden values and output of a network with two binary inputs, as the network computes them,
-    one row an input.
-    """
+    """What a network of two binary inputs computes: hidden values and output, a row an input."""
     x = torch.tensor(list(product((0, 1), repeat=2)), dtype=torch.float64)
     hidden, output = network.hidden(x), network(x)
     columns = {"x1": x[:, 0].int(), "x2": x[:, 1].int(), "h1": hidden[:, 0], "h2": hidden[:, 1]}

@@ -1,6 +1,4 @@
-"""Holds a bundle against what it claims: its names, its notebook, its PDF, and both pickles scored
-again from the zip alone.
-"""
+"""Holds a bundle against its claims: names, notebook, PDF, and both pickles scored from the zip."""
 
 import ast
 import json

@@ -1,6 +1,4 @@
-"""Figures that compare the runs of a sweep. Their tables hold a run a row; a ``setting`` is what a
-run tried, its seed aside.
-"""
+"""Figures of a sweep from tables of a run a row; a ``setting`` is what it tried, its seed aside."""
 
 from itertools import cycle
 
@@ -47,9 +45,7 @@ def legend_below(figure: Figure, axes: Axes) -> None:
 
 
 def curves(histories: pd.DataFrame) -> Figure:
-    """Every quantity of the training against the epoch: a setting's mean over its seeds, and a band
-    of one standard deviation.
-    """
+    """Every quantity against the epoch: a setting's mean over its seeds ± a standard deviation."""
     figures = [f"{split}_{quantity}" for quantity in UNITS for split in SPLITS]
     figures = [name for name in figures if name in histories]
     look = looks(list(histories["setting"].unique()))
@@ -74,9 +70,7 @@ def curves(histories: pd.DataFrame) -> Figure:
 
 
 def against_parameter(table: pd.DataFrame, parameter: str, figures: list[str]) -> Figure:
-    """Figures against a number: each run as a dot, means and standard deviations joined by a
-    line.
-    """
+    """Figures against a number: each run a dot, means and standard deviations joined by a line."""
     quantities = [q for q in UNITS if any(name.endswith(q) for name in figures)]
     figure, axes = new_figure(1, len(quantities), 7.2, 3.0)
     for place, quantity in zip(axes, quantities, strict=True):
