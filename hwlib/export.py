@@ -117,21 +117,11 @@ def export(
     say: Callable[[str], None] = lambda _: None,
     pdf_engine: str = "typst",
 ) -> list[Path]:
-    """Run the notebook and make the files of these questions in ``out``.
+    """Run the notebook and make the files of these questions in ``out``; their paths.
 
     ExportError where something failed, PdfError where the PDF could not be made or is not complete,
     BundleError where the notebook did not write a file: nothing got its final name then. A notebook
-    whose cell failed is left as ``failed.ipynb``.
-
-    Args:
-        parameters: checked; ``output_dir`` is set here.
-        questions: whose cells are run; the bundle is made only for all of them.
-        out: folder for the files.
-        say: told what is being done.
-        pdf_engine: one of ``pdf.ENGINES``.
-
-    Returns:
-        The files' paths.
+    whose cell failed is left as ``failed.ipynb``. Only all questions together make a bundle.
     """
     stem = stem_of(parameters.id1, parameters.id2)
     names = wanted_files(stem, questions)

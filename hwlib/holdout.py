@@ -25,10 +25,8 @@ def select(images: ImageSet, chosen: Tensor) -> ImageSet:
 
 
 def hold_out(images: ImageSet, share: float = 0.2, seed: int = 0) -> tuple[ImageSet, ImageSet]:
-    """Split off a fixed ``share`` of every class, at random; near-duplicates stay on one side.
-
-    Returns:
-        what is left for training, and what is held out.
+    """What is left for training, and a fixed ``share`` of every class, held out at random;
+    near-duplicates stay on one side.
     """
     groups, generator = twin_groups(images), torch.Generator().manual_seed(seed)
     held = torch.zeros(len(images.labels), dtype=torch.bool)

@@ -124,10 +124,8 @@ def install(packages: list[str]) -> None:
 
 
 def prepare(output_dir: str) -> Path:
-    """Install what is missing, say where files are kept, and make the output folder there.
-
-    Args:
-        output_dir: relative to the folder that outlives the session, or absolute.
+    """Install what is missing, say where files are kept, and make ``output_dir`` there, or where it
+    is absolute.
     """
     install(missing_packages())
     place = find_place()

@@ -122,11 +122,8 @@ def plan(
 ) -> list[Run]:
     """Every run of a sweep, in the file's order; ParameterError where anything is wrong.
 
-    Args:
-        sweep_file: name of a file in ``params/``, or the path of a YAML file.
-        overrides: pairs of name and text value, for all runs.
-        only: questions, as in ``"q3"``, instead of the file's own.
-        out: the sweep's folder; default: ``out/`` and the file's name.
+    ``only`` names questions, as in ``"q3"``, instead of the file's own; ``out`` is ``out/`` and the
+    file's name by default.
     """
     path = profile_path(sweep_file)
     shared, lists = split(collect(sweep_file, overrides))

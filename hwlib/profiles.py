@@ -106,11 +106,7 @@ def base_of(base: str, source: str, files: list[Path]) -> Path:
 
 def collect(profile: str, overrides: Sequence[tuple[str, str]] = ()) -> Settings:
     """Every setting that differs from the notebook's defaults, not yet checked; ParameterError
-    where a file is wrong or missing.
-
-    Args:
-        profile: name of a file in ``params/``, or the path of a YAML file.
-        overrides: pairs of name and text value; a later one wins.
+    where a file is wrong or missing. Of ``overrides``, pairs of name and text, a later one wins.
     """
     files = [profile_path(profile)]
     settings = read_yaml(files[0])

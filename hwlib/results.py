@@ -68,15 +68,7 @@ def claimed_sources(notebook: NotebookNode) -> list[str]:
 
 
 class Results:
-    """Collects the claims of a run, question by question, and the seconds each question took.
-
-    Args:
-        ids: the two students' numbers.
-        profile: name of the parameter profile.
-        seed: the run's seed.
-        device: what the run computed on, for people.
-        data_source: ``"real"`` or ``"sample"``.
-    """
+    """Collects the claims of a run, question by question, and the seconds each question took."""
 
     def __init__(
         self, ids: tuple[str, str], profile: str, seed: int, device: str, data_source: str

@@ -117,13 +117,8 @@ def execute(
     """Run the notebook from its first cell to its last; RunError where a cell raised, KernelDied
     where the kernel died.
 
-    Whatever was executed stands in ``target`` afterwards, also after a failure or an interrupt.
-
-    Args:
-        parameters: only those that differ from the notebook's own are injected.
-        questions: whose cells are run.
-        target: where the executed notebook is written.
-        options: for ``papermill.execute_notebook``.
+    Whatever was executed stands in ``target`` afterwards, also after a failure or an interrupt;
+    ``options`` are ``papermill.execute_notebook``'s.
     """
     chosen = target.with_suffix(".selected.ipynb")
     nbformat.write(select(nbformat.read(NOTEBOOK, as_version=4), questions), chosen)

@@ -17,12 +17,7 @@ from hwlib.seeding import set_seed
 
 
 class StackedNetwork:
-    """R copies of ``network`` as they stand, each with a learning rate of its own.
-
-    Args:
-        network: the common start.
-        learning_rates: R rates.
-    """
+    """R copies of ``network`` as it stands, each with one of the R learning rates."""
 
     def __init__(self, network: FullyConnectedNetwork, learning_rates: list[float]):
         self.count = len(learning_rates)

@@ -243,19 +243,11 @@ def sweep(
     force: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> int:
-    """Perform whatever is missing or has failed; SweepError where another sweep is at work in the
-    folder, it cannot be written, data are missing, or there is nobody to perform the runs.
+    """Perform the runs that are missing or have failed, with ``force`` all; how many that was.
 
-    Args:
-        runs: of one plan.
-        workers: runs at a time on this machine.
-        scheduler: address of a Dask scheduler whose workers perform the runs instead.
-        threads: that a run may use.
-        force: perform all of them.
-        say: told of every run that has ended.
-
-    Returns:
-        how many runs were performed.
+    ``workers`` is how many at a time on this machine, ``scheduler`` the address of a Dask scheduler
+    whose workers perform them instead, ``threads`` what a run may use. SweepError where another
+    sweep is at work in the folder, it cannot be written, data are missing, or nobody performs runs.
     """
     with sole_sweep(runs[0].out):
         records = {} if force else {run.key: read_run(run.out, run.key) for run in runs}

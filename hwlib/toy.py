@@ -61,14 +61,7 @@ def compare(
     network: ToyNetwork, function: Function, x: Tensor, names: Sequence[str], rows: int = 4
 ) -> pd.DataFrame:
     """Network beside function on the first ``rows`` points of x (N, D); the last row is the largest
-    difference on all.
-
-    Args:
-        network: the network in question.
-        function: what it is said to compute, (N, D) to (N,).
-        x: the points.
-        names: column names of the D inputs.
-        rows: how many points to list.
+    difference on all. ``names`` are those of the D inputs.
     """
     output, expected = network(x), function(x)
     table = pd.DataFrame(x[:rows].numpy(), columns=list(names)).round(3).astype(str)

@@ -227,11 +227,8 @@ def verify(
 ) -> Report:
     """Check a bundle; what cannot be checked after a failure is left out.
 
-    Args:
-        path: the zip.
-        data_dir: holds MNIST and, where ``big_cats`` is None, ``big_cats/test``.
-        big_cats: a folder of class folders to score Question 4 on instead.
-        submission: refuse a run on sample data, and placeholders in the place of IDs.
+    ``data_dir`` holds MNIST and ``big_cats/test``, in whose place Question 4 is scored on the class
+    folders in ``big_cats``; a ``submission`` on sample data or under placeholders is refused.
     """
     report, found = Report(), {}
 
