@@ -164,7 +164,7 @@ def fetch_data(what: str, data_dir: str, offline: bool) -> None:
         os.environ["HWLIB_OFFLINE"] = "1"
     from hwlib import data, fetch
 
-    names = {"birds_dogs": ("birds", "dogs"), "all": fetch.NAMES}.get(what, (what,))
+    names = {"birds_dogs": ("birds", "dogs"), "all": tuple(fetch.WAYS)}.get(what, (what,))
     failed = 0
     for name in names:
         try:

@@ -20,8 +20,7 @@ from torchvision.datasets import MNIST
 from hwlib import drawings, fetch
 from hwlib.fetch import DataError
 from hwlib.pictures import ImageSet, file_hash, image_paths, load_image_set, read_image
-
-SPLITS = ("train", "valid", "test")
+from hwlib.places import SPLITS
 
 
 class Mnist(NamedTuple):
@@ -43,14 +42,11 @@ class BigCats(NamedTuple):
 
 def load_mnist(data_dir: str | Path, source: str) -> Mnist:
     """Read MNIST: the real set below ``data_dir`` (downloaded there when it is not), or 5,000
-    packaged digits; DataError where the real files are neither there nor to be downloaded.
+    packaged digits; DataError where the real files are damaged, or cannot be had.
     """
-    return sample_mnist() if source == "sample" else real_mnist(Path(data_dir))
-
-
-def real_mnist(data_dir: Path) -> Mnist:
-    """MNIST's digits, found or fetched; DataError where they are damaged, or cannot be had."""
-    root = fetch.mnist(data_dir)
+    if source == "sample":
+        return sample_mnist()
+    root = fetch.mnist(Path(data_dir))
     try:
         train, test = (MNIST(root, train=flag) for flag in (True, False))
     except (OSError, ValueError, AssertionError) as error:
@@ -129,12 +125,12 @@ def load_big_cats(
 
 
 def arrive(name: str, data_dir: Path) -> str:
-    """Find or fetch one of ``fetch.NAMES`` and read it whole; a sentence that says what is there.
+    """Find or fetch one of ``fetch.WAYS`` and read it whole; a sentence that says what is there.
     DataError where it cannot be had, or is not complete and readable.
     """
     place = fetch.fetch(name, data_dir)
     if name == "mnist":
-        digits = real_mnist(data_dir)
+        digits = load_mnist(data_dir, "real")
         return f"{place}: {len(digits.train_labels):,} and {len(digits.test_labels):,} digits"
     if name == "vgg16":
         if not file_hash(place).hex().startswith(place.stem.rsplit("-", 1)[1]):

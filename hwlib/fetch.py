@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,14 +23,13 @@ from torchvision.datasets import MNIST
 from torchvision.datasets.utils import check_integrity, extract_archive
 from torchvision.models import VGG16_Weights
 
-from hwlib.places import find, has_splits
+from hwlib.places import SPLITS, find, has_splits
 
 TRIES = 4
 TIMEOUT = 30.0  # seconds without a byte
 LONGEST_WAIT = 60.0  # seconds between two tries, whatever the server asks for
 FINAL = {400, 401, 403, 404, 410}  # answers that another try does not change
 BIG_CATS = "gpiosenka/cats-in-the-wild-image-classification"  # on Kaggle, CC0
-NAMES = ("mnist", "big_cats", "birds", "dogs", "vgg16")
 MNIST_BYTES = {  # of the unpacked files: a header, and a byte a pixel or a label
     "train-images-idx3-ubyte": 16 + 60_000 * 28 * 28,
     "train-labels-idx1-ubyte": 8 + 60_000,
@@ -206,7 +206,7 @@ def big_cats(data_dir: Path) -> Path:
     target = data_dir / "big_cats"
     with alone(target) as unfinished:
         if not target.is_dir():
-            for split in ("train", "valid", "test"):
+            for split in SPLITS:
                 shutil.copytree(fetched / split, unfinished / "big_cats" / split)
             (unfinished / "big_cats").rename(target)
     return target
@@ -245,13 +245,15 @@ def vgg16() -> Path:
     return target
 
 
+WAYS: dict[str, Callable[[Path], Path]] = {
+    "mnist": lambda data_dir: mnist(data_dir) / "MNIST" / "raw",
+    "big_cats": big_cats,
+    "birds": partial(pictures, "birds"),
+    "dogs": partial(pictures, "dogs"),
+    "vgg16": lambda _: vgg16(),
+}
+
+
 def fetch(name: str, data_dir: Path) -> Path:
-    """Find or fetch one of ``NAMES``; where it is. DataError where it cannot be had."""
-    ways: dict[str, Callable[[], Path]] = {
-        "mnist": lambda: mnist(data_dir) / "MNIST" / "raw",
-        "big_cats": lambda: big_cats(data_dir),
-        "birds": lambda: pictures("birds", data_dir),
-        "dogs": lambda: pictures("dogs", data_dir),
-        "vgg16": vgg16,
-    }
-    return ways[name]()
+    """Find or fetch one of ``WAYS``; where it is. DataError where it cannot be had."""
+    return WAYS[name](data_dir)

@@ -24,6 +24,7 @@ NEEDED = {  # modules that the notebook imports, besides torch, and the packages
     "nbformat": "nbformat",
     "mlxtend": "mlxtend",
 }
+SPLITS = ("train", "valid", "test")  # of the big cats
 
 
 class PlaceError(RuntimeError):
@@ -78,7 +79,7 @@ def find_wheels() -> Path | None:
 
 def has_splits(folder: Path) -> bool:
     """Whether the folder holds the big cats' three splits."""
-    return all((folder / split).is_dir() for split in ("train", "valid", "test"))
+    return all((folder / split).is_dir() for split in SPLITS)
 
 
 def attached(name: str) -> Iterator[Path]:
