@@ -74,14 +74,6 @@ def notice(parameters: Parameters) -> str:
     return ""
 
 
-def check_bundle(path: Path, parameters: Parameters) -> None:
-    """Verify the bundle as a grader will; ExportError where a check fails."""
-    report = verify(path, parameters.data_dir)
-    failed = [f"{check.name}: {check.message}" for check in report.checks if not check.ok]
-    if failed:
-        raise ExportError("The bundle does not prove its claims.\n" + "\n".join(failed))
-
-
 def wanted_files(stem: str, questions: tuple[str, ...]) -> list[str]:
     """What an export of these questions leaves behind, in the order in which it gets its names."""
     if questions == QUESTIONS:
@@ -134,20 +126,18 @@ def export(
             say("running the notebook")
             execute(parameters.model_copy(update={"output_dir": str(folder)}), questions, notebook)
         except RunError as error:
-            raise ExportError(f"{error}\n{keep_failed(notebook, out)}".strip()) from error
+            said = str(error)
+            if notebook.exists():
+                os.replace(notebook, out / FAILED)
+                said += f"\nThe notebook as far as it was executed: {out / FAILED}"
+            raise ExportError(said) from error
         say("making the PDF")
         notebook.with_suffix(".pdf").write_bytes(make_pdf(notebook, pdf_engine))
         if f"{stem}.py" in names:
             shutil.copyfile(cnn.__file__, folder / f"{stem}.py")
         if questions == QUESTIONS:
             say("scoring the bundle again, as a grader will")
-            check_bundle(write_bundle(folder, stem), parameters)
+            report = verify(write_bundle(folder, stem), parameters.data_dir)
+            if failed := [f"{name}: {message}" for name, ok, message in report.checks if not ok]:
+                raise ExportError("The bundle does not prove its claims.\n" + "\n".join(failed))
         return publish(folder, out, names)
-
-
-def keep_failed(notebook: Path, out: Path) -> str:
-    """Leave a notebook that failed where it can be found; a sentence that says so."""
-    if not notebook.exists():
-        return ""
-    os.replace(notebook, out / FAILED)
-    return f"The notebook as far as it was executed: {out / FAILED}"
