@@ -4,6 +4,7 @@ The homework's own networks never use this; it is how their mathematics is check
 """
 
 from collections.abc import Callable
+from copy import deepcopy
 
 import pandas as pd
 import torch
@@ -31,14 +32,6 @@ def finite_differences(function: Function, x: Tensor, step: float = 1e-5) -> Ten
     return torch.stack(columns, dim=-1).reshape(*columns[0].shape, *x.shape)
 
 
-def witnesses(function: Function, x: Tensor) -> dict[str, Tensor]:
-    """The Jacobian, (*output shape, *shape of x), by autograd and by finite differences."""
-    return {
-        "autograd": torch.autograd.functional.jacobian(function, x),
-        "finite differences": finite_differences(function, x),
-    }
-
-
 def check_derivative(
     function: Function, derivative: Function, x: Tensor, name: str
 ) -> pd.DataFrame:
@@ -51,9 +44,12 @@ def check_derivative(
         x: where to compare, float64 (N,).
         name: the row's label.
     """
-    mine = derivative(x)
-    found = {}
-    for witness, jacobian in witnesses(function, x).items():
+    witnesses = {
+        "autograd": torch.autograd.functional.jacobian(function, x),
+        "finite differences": finite_differences(function, x),
+    }
+    mine, found = derivative(x), {}
+    for witness, jacobian in witnesses.items():
         elementwise = jacobian.dim() == 2 and mine.dim() == 1
         found[f"largest difference from {witness}"] = (
             (mine - (jacobian.diagonal() if elementwise else jacobian)).abs().max()
@@ -63,16 +59,10 @@ def check_derivative(
 
 def autograd_gradients(network: FullyConnectedNetwork, x: Tensor, y: Tensor) -> dict[str, Tensor]:
     """Gradients of the mean cross-entropy, by autograd through the network's own ``forward``."""
-    leaves = {name: value.clone().requires_grad_() for name, value in network.state_dict().items()}
-    originals = network.state_dict()
-    for name, leaf in leaves.items():
-        setattr(network, name, leaf)
-    gradients = torch.autograd.grad(
-        cross_entropy(y, network.forward(x)).mean(), list(leaves.values())
-    )
-    for name, value in originals.items():
-        setattr(network, name, value)
-    return dict(zip(leaves, gradients, strict=True))
+    network = deepcopy(network)
+    leaves = {name: value.requires_grad_() for name, value in network.state_dict().items()}
+    loss = cross_entropy(y, network.forward(x)).mean()
+    return dict(zip(leaves, torch.autograd.grad(loss, list(leaves.values())), strict=True))
 
 
 def check_network(network: FullyConnectedNetwork, x: Tensor, y: Tensor) -> pd.DataFrame:
