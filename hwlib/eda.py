@@ -55,10 +55,10 @@ def colour_statistics(part: ImageSet) -> pd.DataFrame:
     return groups.mean().assign(**{"brightness, deviation": brightness}).round(3)
 
 
-def thumbnails(images: Tensor, size: int = 16) -> Tensor:
-    """Grey, mean 0, length 1, (N, size * size): a product is two pictures' correlation."""
+def thumbnails(images: Tensor) -> Tensor:
+    """16 × 16 in grey, mean 0, length 1, (N, 256): a product is two pictures' correlation."""
     grey = images.float().mean(dim=1, keepdim=True)
-    small = F.interpolate(grey, (size, size), mode="area").flatten(1)
+    small = F.interpolate(grey, (16, 16), mode="area").flatten(1)
     return F.normalize(small - small.mean(dim=1, keepdim=True), dim=1)
 
 
@@ -79,12 +79,12 @@ def near_duplicates(
     return sorted(((i, j, correlation[i, j].item()) for i, j in pairs), key=lambda pair: -pair[2])
 
 
-def duplicates_table(cats: BigCats, threshold: float = 0.95) -> pd.DataFrame:
+def duplicates_table(cats: BigCats) -> pd.DataFrame:
     """Near-duplicates between splits and within training: pairs, and highest correlation."""
     rows = {}
     for names in ("train", "valid"), ("train", "test"), ("valid", "test"), ("train", "train"):
         first, second = (getattr(cats, name) for name in names)
-        pairs = near_duplicates(first, second, threshold)
+        pairs = near_duplicates(first, second)
         if first is second:
             pairs = [pair for pair in pairs if pair[0] < pair[1]]
         highest = f"{pairs[0][2]:.3f}" if pairs else "–"

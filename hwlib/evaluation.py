@@ -14,9 +14,9 @@ from hwlib.pictures import ImageSet
 from hwlib.training import TrainingResult, predict
 
 
-def wilson_interval(correct: float, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval for a proportion (JASA 22, 1927): sound for few samples and near 0 or 1."""
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+def wilson_interval(correct: float, total: int) -> tuple[float, float]:
+    """Wilson's 95% interval of a share (JASA 22, 1927): sound for few samples and near 0 or 1."""
+    z = NormalDist().inv_cdf(0.975)
     share = correct / total
     centre = share + z * z / (2 * total)
     half = z * (share * (1 - share) / total + z * z / (4 * total**2)) ** 0.5

@@ -13,22 +13,15 @@ from torch import Tensor
 from hwlib.mlp import FullyConnectedNetwork, cross_entropy
 
 Function = Callable[[Tensor], Tensor]
+STEP = 1e-5  # of the finite differences, in the units of x
 
 
-def finite_differences(function: Function, x: Tensor, step: float = 1e-5) -> Tensor:
-    """Jacobian by central differences, (f(x + step e_k) - f(x - step e_k)) / (2 step), with error
-    of order step^2.
-
-    Args:
-        function: from the shape of ``x`` to any shape.
-        x: where to differentiate, float64.
-        step: in the units of ``x``.
-
-    Returns:
-        the Jacobian, (*output shape, *shape of x).
+def finite_differences(function: Function, x: Tensor) -> Tensor:
+    """Jacobian (*output shape, *shape of x) at a float64 ``x`` by central differences,
+    (f(x + STEP e_k) - f(x - STEP e_k)) / (2 STEP), with error of order STEP^2.
     """
-    shifts = step * torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape)
-    columns = [(function(x + shift) - function(x - shift)) / (2 * step) for shift in shifts]
+    shifts = STEP * torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape)
+    columns = [(function(x + shift) - function(x - shift)) / (2 * STEP) for shift in shifts]
     return torch.stack(columns, dim=-1).reshape(*columns[0].shape, *x.shape)
 
 

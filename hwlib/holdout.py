@@ -9,11 +9,14 @@ from torch import Tensor
 from hwlib.eda import near_duplicates
 from hwlib.pictures import ImageSet
 
+ALIKE = 0.93  # correlation from which two pictures count as near-duplicates
+SHARE = 0.2  # of every class that is held out
 
-def twin_groups(images: ImageSet, threshold: float = 0.93) -> Tensor:
+
+def twin_groups(images: ImageSet) -> Tensor:
     """Group numbers (N,): near-duplicates, directly or by way of other pictures, share one."""
     count = len(images.labels)
-    pairs = np.array([pair[:2] for pair in near_duplicates(images, images, threshold)]).T
+    pairs = np.array([pair[:2] for pair in near_duplicates(images, images, ALIKE)]).T
     links = coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(count, count))
     return torch.from_numpy(connected_components(links, directed=False)[1])
 
@@ -24,15 +27,15 @@ def select(images: ImageSet, chosen: Tensor) -> ImageSet:
     return ImageSet(images.images[chosen], images.labels[chosen], paths, images.class_names)
 
 
-def hold_out(images: ImageSet, share: float = 0.2, seed: int = 0) -> tuple[ImageSet, ImageSet]:
-    """What is left for training, and a fixed ``share`` of every class, held out at random;
+def hold_out(images: ImageSet) -> tuple[ImageSet, ImageSet]:
+    """What is left for training, and a fixed fifth of every class, held out at random;
     near-duplicates stay on one side.
     """
-    groups, generator = twin_groups(images), torch.Generator().manual_seed(seed)
+    groups, generator = twin_groups(images), torch.Generator().manual_seed(0)
     held = torch.zeros(len(images.labels), dtype=torch.bool)
     for label in range(len(images.class_names)):
         members = (images.labels == label).nonzero().flatten()
-        wanted = round(share * len(members))
+        wanted = round(SHARE * len(members))
         for index in members[torch.randperm(len(members), generator=generator)]:
             if (held & (images.labels == label)).sum() < wanted and not held[index]:
                 held |= groups == groups[index]

@@ -11,15 +11,16 @@ from hwlib.mlp import Digits, FullyConnectedNetwork, History, evaluate, train_ep
 from hwlib.stacked import StackedNetwork
 
 STARTS = {"N(0, 1), as required": False, "N(0, 1) / √fan-in": True}  # name: scaled or not
+DRAWS = 20_000  # logits that predict the first loss
 
 
 def start(
-    digits: Digits, seed: int, hidden_size: int = 128, scaled: bool = False, lr: float = 0.0
+    digits: Digits, seed: int, scaled: bool = False, lr: float = 0.0
 ) -> FullyConnectedNetwork:
     """The assignment's untrained network; ``scaled``: with weights divided by √fan-in."""
     torch.manual_seed(seed)
     network = FullyConnectedNetwork(
-        digits.x_train.shape[1], digits.y_train.shape[1], hidden_size, "sigmoid", lr
+        digits.x_train.shape[1], digits.y_train.shape[1], 128, "sigmoid", lr
     )
     if scaled:
         network.W1 /= math.sqrt(len(network.W1))
@@ -27,9 +28,7 @@ def start(
     return network.to(digits.x_train.device)
 
 
-def first_loss(
-    digits: Digits, seed: int, hidden_size: int = 128, draws: int = 20000
-) -> pd.DataFrame:
+def first_loss(digits: Digits, seed: int) -> pd.DataFrame:
     """The untrained network's loss, measured and predicted from the spread of its logits.
 
     Logit k is a sum of H terms h_j W2_jk: given h, normal with variance sum_j h_j^2 times that of
@@ -37,12 +36,12 @@ def first_loss(
     """
     rows = {}
     for name, scaled in STARTS.items():
-        network = start(digits, seed, hidden_size, scaled)
+        network = start(digits, seed, scaled)
         loss, _ = evaluate(network, digits.x_train, digits.y_train)
         h1 = network.activation.function(network.b1 + digits.x_train @ network.W1)
-        deviation = 1 / math.sqrt(hidden_size) if scaled else 1
+        deviation = 1 / math.sqrt(len(network.W2)) if scaled else 1
         spread = h1.square().sum(1).mean().sqrt().item() * deviation
-        logits = spread * torch.randn(draws, digits.y_train.shape[1])
+        logits = spread * torch.randn(DRAWS, digits.y_train.shape[1])
         rows[name] = {
             "spread of the logits": spread,
             "predicted loss": (logits.logsumexp(1) - logits[:, 0]).mean().item(),
@@ -64,12 +63,9 @@ def final_figures(histories: dict[float, History]) -> pd.DataFrame:
     """Last epoch's figures of each learning rate, and how much the training loss fell in it."""
     rows = {
         f"lr = {lr:g}": {name.replace("_", " "): values[-1] for name, values in history.items()}
-        | {
-            "train loss, fall in the last epoch": history["train_loss"][-2]
-            - history["train_loss"][-1]
-        }
+        | {"train loss, fall in the last epoch": loss[-2] - loss[-1]}
         for lr, history in sorted(histories.items())
-        if len(history["train_loss"]) > 1
+        if len(loss := history["train_loss"]) > 1
     }
     return pd.DataFrame.from_dict(rows, orient="index").round(4)
 
@@ -94,17 +90,16 @@ def same_distance(histories: dict[float, History]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").round(4)
 
 
-def overfit(
-    digits: Digits, seed: int, samples: int = 64, epochs: int = 200, lr: float = 0.5
-) -> str:
+def overfit(digits: Digits, seed: int) -> str:
     """Train on a handful of samples alone: a sound network and gradient reach every one of them."""
+    samples, steps = 64, 200
     x, y = digits.x_train[:samples], digits.y_train[:samples]
-    network = start(digits, seed, lr=lr)
-    for _ in range(epochs):
+    network = start(digits, seed, lr=0.5)
+    for _ in range(steps):
         network.backward(x, y, network.forward(x))
     loss, accuracy = evaluate(network, x, y)
     return (
-        f"{accuracy:.0%} of {samples} training digits right after {epochs} steps on them alone, "
+        f"{accuracy:.0%} of {samples} training digits right after {steps} steps on them alone, "
         f"loss {loss:.4f}"
     )
 
@@ -141,13 +136,11 @@ def range_edges(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Per start: the untrained loss, the rate that learnt most in the epochs at hand (the stable
     edge: beyond it steps are too long), and what it reached.
     """
-    rows = {}
-    for name, table in tables.items():
-        best = table.iloc[table["train_loss"].argmin()]
-        rows[name] = {
-            "untrained loss": best["untrained_loss"],
-            "stable edge, lr": best["lr"],
-            "loss there": best["train_loss"],
-            "accuracy there": best["train_accuracy"],
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").round(3)
+    names = {
+        "untrained_loss": "untrained loss",
+        "lr": "stable edge, lr",
+        "train_loss": "loss there",
+        "train_accuracy": "accuracy there",
+    }
+    rows = {name: table.iloc[table["train_loss"].argmin()] for name, table in tables.items()}
+    return pd.DataFrame.from_dict(rows, orient="index")[list(names)].rename(columns=names).round(3)

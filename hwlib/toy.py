@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 Function = Callable[[Tensor], Tensor]
+LISTED = 4  # points that a comparison shows
 
 
 class ToyNetwork:
@@ -47,27 +48,24 @@ class ToyNetwork:
         return self.g_output(self.hidden(x) @ self.W2 + self.b2)
 
 
-def random_points(
-    count: int, dimension: int, low: float = -3, high: float = 3, seed: int = 0
-) -> Tensor:
+def random_points(count: int, dimension: int, low: float = -3, high: float = 3) -> Tensor:
     """Uniform points in a cube, float64 (count, dimension)."""
-    points = torch.rand(
-        count, dimension, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
-    )
+    generator = torch.Generator().manual_seed(0)
+    points = torch.rand(count, dimension, dtype=torch.float64, generator=generator)
     return low + (high - low) * points
 
 
 def compare(
-    network: ToyNetwork, function: Function, x: Tensor, names: Sequence[str], rows: int = 4
+    network: ToyNetwork, function: Function, x: Tensor, names: Sequence[str]
 ) -> pd.DataFrame:
-    """Network beside function on the first ``rows`` points of x (N, D); the last row is the largest
+    """Network beside function on the first points of x (N, D); the last row is the largest
     difference on all. ``names`` are those of the D inputs.
     """
     output, expected = network(x), function(x)
-    table = pd.DataFrame(x[:rows].numpy(), columns=list(names)).round(3).astype(str)
-    table["network"] = [f"{value:.3f}" for value in output[:rows]]
-    table["function"] = [f"{value:.3f}" for value in expected[:rows]]
-    table["difference"] = [f"{value:.1e}" for value in (output - expected).abs()[:rows]]
+    table = pd.DataFrame(x[:LISTED].numpy(), columns=list(names)).round(3).astype(str)
+    table["network"] = [f"{value:.3f}" for value in output[:LISTED]]
+    table["function"] = [f"{value:.3f}" for value in expected[:LISTED]]
+    table["difference"] = [f"{value:.1e}" for value in (output - expected).abs()[:LISTED]]
     largest = dict.fromkeys(table.columns, "") | {
         "difference": f"{(output - expected).abs().max():.1e}"
     }

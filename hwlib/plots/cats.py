@@ -12,19 +12,21 @@ from hwlib.pictures import ImageSet
 from hwlib.plots.style import finish, new_figure, picture_grid, show_picture, show_values
 from hwlib.study import REFERENCE
 
+PER_ROW = 5  # pictures with their maps of evidence
+
 
 def lower(class_names: list[str]) -> list[str]:
     """The class names as the figures spell them."""
     return [name.lower() for name in class_names]
 
 
-def sample_grid(part: ImageSet, per_class: int = 2) -> Figure:
-    """The first ``per_class`` pictures of every class, one of each in a row."""
+def sample_grid(part: ImageSet) -> Figure:
+    """The first two pictures of every class: the first of each, then the second."""
     labels = pd.Series(part.labels.numpy())
     place = labels.groupby(labels).cumcount()  # among the pictures of its class
-    chosen = [index for n in range(per_class) for index in place.index[place == n]]
+    chosen = [*place.index[place == 0], *place.index[place == 1]]
     names = lower(part.class_names)
-    return picture_grid(part.images[chosen], [names[labels[index]] for index in chosen], columns=5)
+    return picture_grid(part.images[chosen], [names[labels[index]] for index in chosen])
 
 
 def class_colours(statistics: pd.DataFrame) -> Figure:
@@ -52,9 +54,9 @@ def confusion(result: Score, class_names: list[str]) -> Figure:
     return finish(figure)
 
 
-def mistakes(result: Score, part: ImageSet, most: int = 10) -> Figure | Markdown:
-    """The wrongly classified pictures, the most confident one first, or a sentence for none."""
-    chosen = evaluation.mistakes(result)[:most]
+def mistakes(result: Score, part: ImageSet) -> Figure | Markdown:
+    """Up to ten mistakes, the most confident one first, or a sentence for none."""
+    chosen = evaluation.mistakes(result)[:10]
     if not chosen:
         return Markdown(f"No mistake among {result.total} pictures.")
     names = lower(part.class_names)
@@ -63,12 +65,10 @@ def mistakes(result: Score, part: ImageSet, most: int = 10) -> Figure | Markdown
         f"{names[label]}\ntaken for\n{names[answer]} ({probability:.0%})"
         for label, probability, answer in zip(labels, *answers, strict=True)
     ]
-    return picture_grid(part.images[chosen], titles, columns=5, title_lines=3)
+    return picture_grid(part.images[chosen], titles, title_lines=3)
 
 
-def class_activation(
-    network: BigCatsNet, result: Score, part: ImageSet, per_row: int = 5
-) -> Figure:
+def class_activation(network: BigCatsNet, result: Score, part: ImageSet) -> Figure:
     """What the network looks at: one picture of every class, and below it the map of evidence for
     the class that the network named, bright where it speaks for that class; one scale for all, up
     to the median of the maps' maxima.
@@ -77,15 +77,15 @@ def class_activation(
     first = [part.labels.tolist().index(label) for label in range(len(names))]
     images, answers = central(part.images[first]), result.probabilities[first].argmax(1)
     maps = class_activation_maps(network, images, answers)
-    rows = -(-len(first) // per_row)
-    figure, axes = new_figure(2 * rows, per_row, 6.6, 2.75 * rows)
+    rows = -(-len(first) // PER_ROW)
+    figure, axes = new_figure(2 * rows, PER_ROW, 6.6, 2.75 * rows)
     highest = maps.amax((1, 2)).median().item()
     for label, (image, answer, evidence) in enumerate(zip(images, answers, maps, strict=True)):
-        place = 2 * per_row * (label // per_row) + label % per_row
+        place = 2 * PER_ROW * (label // PER_ROW) + label % PER_ROW
         title = names[label] if answer == label else f"{names[label]}\nnamed {names[answer]}"
         show_picture(axes[place], image, title)
-        shown = show_values(axes[place + per_row], evidence, vmin=0, vmax=highest)
-        axes[place + per_row].axis("off")
+        shown = show_values(axes[place + PER_ROW], evidence, vmin=0, vmax=highest)
+        axes[place + PER_ROW].axis("off")
     figure.colorbar(shown, ax=axes, label="evidence (logits)", shrink=0.5, aspect=30)
     return finish(figure)
 

@@ -92,13 +92,10 @@ def show_picture(axes: Axes, pixels: Tensor, title: str = "") -> None:
     axes.axis("off")
 
 
-def picture_grid(
-    images: Tensor, titles: list[str], columns: int, width: float = 7.2, title_lines: int = 1
-) -> Figure:
-    """Pictures (N, 3, S, S) row by row, each under its title."""
-    rows = -(-len(images) // columns)
-    side = width / columns
-    figure, axes = new_figure(rows, columns, width, rows * (side + 0.15 * title_lines))
+def picture_grid(images: Tensor, titles: list[str], title_lines: int = 1) -> Figure:
+    """Pictures (N, 3, S, S) row by row, five in each, each under its title."""
+    rows = -(-len(images) // 5)
+    figure, axes = new_figure(rows, 5, 7.2, rows * (7.2 / 5 + 0.15 * title_lines))
     for place in axes:
         place.axis("off")
     for place, image, title in zip(axes, images, titles, strict=False):

@@ -8,9 +8,9 @@ from hwlib.plots.style import finish, new_figure, show_values
 from hwlib.toy import Function, ToyNetwork
 
 
-def plane(low: float, high: float, points: int = 101) -> Tensor:
-    """Grid points of a square, float64 (points * points, 2), x1 fastest."""
-    line = torch.linspace(low, high, points, dtype=torch.float64)
+def plane(low: float, high: float) -> Tensor:
+    """Grid points of a square, float64 (101 * 101, 2), x1 fastest."""
+    line = torch.linspace(low, high, 101, dtype=torch.float64)
     return torch.cartesian_prod(line, line).flip(1)
 
 
