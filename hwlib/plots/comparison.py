@@ -9,10 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from hwlib.plots.style import COLOURS, LINE_STYLES, finish, new_figure
+from hwlib.plots.style import COLOURS, LINE_STYLES, SPLITS, UNITS, finish, new_figure
 
-SPLITS = {"train": "training", "validation": "validation", "test": "test"}
-UNITS = {"loss": "nats", "accuracy": "fraction"}
 MOST_NAMED = 16  # more settings than this are told apart by the table alone
 
 

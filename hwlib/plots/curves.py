@@ -10,12 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 from torch import Tensor
 
-from hwlib.plots.style import COLOURS, finish, legend_above, new_figure, show_values
+from hwlib.mlp import History
+from hwlib.plots.style import COLOURS, SPLITS, UNITS, finish, legend_above, new_figure, show_values
 
 Elementwise = Callable[[Tensor], Tensor]
-History = dict[str, list[float]]
-UNITS = {"loss": "nats", "accuracy": "fraction"}
-SPLIT_NAMES = {"train": "training", "test": "test", "validation": "validation"}
 
 
 def activations(functions: dict[str, tuple[Elementwise, Elementwise]]) -> Figure:
@@ -63,7 +61,7 @@ def training_curves(
     figure, axes = new_figure(1, 2, 7.2, 2.8)
     for place, (quantity, unit) in zip(axes, UNITS.items(), strict=True):
         for key in (key for key in history if key.endswith(quantity)):
-            plot_epochs(place, history[key], label=SPLIT_NAMES[key.split("_")[0]])
+            plot_epochs(place, history[key], label=SPLITS[key.split("_")[0]])
         if best_epoch:
             label = f"best epoch ({best_epoch})"
             place.axvline(best_epoch, color="grey", linestyle=":", label=label)
@@ -82,7 +80,7 @@ def learning_rates(histories: dict[float, History]) -> Figure:
         for place, split in zip(pair, ("train", "test"), strict=True):
             for lr, history in sorted(histories.items()):
                 plot_epochs(place, history[f"{split}_{quantity}"], marker=".", label=f"lr = {lr:g}")
-            place.set(ylabel=f"{quantity} ({unit})", title=f"{SPLIT_NAMES[split]} {quantity}")
+            place.set(ylabel=f"{quantity} ({unit})", title=f"{SPLITS[split]} {quantity}")
         pair[1].sharey(pair[0])
         pair[0].autoscale()
     axes[0].set_yscale("log")

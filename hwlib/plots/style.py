@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # without colour.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 LINE_STYLES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), "-"]
+SPLITS = {"train": "training", "validation": "validation", "test": "test"}  # as figures name them
+UNITS = {"loss": "nats", "accuracy": "fraction"}
 STYLE = {
     "axes.grid": True,
     "axes.prop_cycle": matplotlib.cycler(color=COLOURS, linestyle=LINE_STYLES),
