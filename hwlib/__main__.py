@@ -168,7 +168,8 @@ def fetch_data(what: str, data_dir: str, offline: bool) -> None:
     failed = 0
     for name in names:
         try:
-            click.echo(f"{click.style('✓', fg='green')} {data.arrive(name, Path(data_dir))}")
+            found = data.fetch_and_read(name, Path(data_dir))
+            click.echo(f"{click.style('✓', fg='green')} {found}")
         except fetch.DataError as error:
             failed += 1
             click.echo(f"{click.style('✗', fg='red')} {error}")

@@ -4,7 +4,6 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 ENDINGS = (".ipynb", ".pdf", ".py", "_Q3.pkl", "_Q4.pkl")
@@ -36,26 +35,26 @@ def write_bundle(folder: Path, stem: str) -> Path:
     return target
 
 
-def faults(path: Path, entries: list[zipfile.ZipInfo]) -> Iterator[str]:
-    """What is wrong with the zip's name, its entries' names, their kind and their size."""
+def check_entries(path: Path, entries: list[zipfile.ZipInfo]) -> None:
+    """Raise BundleError unless the zip's name, its entries' names, kind and size are as agreed."""
     names = [entry.filename for entry in entries]
     wanted = {path.stem + ending for ending in ENDINGS}
     if not STEM.fullmatch(path.stem):
-        yield f"{path.name} is not named HW1_<ID1>_<ID2>.zip, two IDs of 9 digits."
+        raise BundleError(f"{path.name} is not named HW1_<ID1>_<ID2>.zip, two IDs of 9 digits.")
     for name in names:
         if name not in wanted:
-            yield f"The bundle holds {name!r}, which is none of its five files."
+            raise BundleError(f"The bundle holds {name!r}, which is none of its five files.")
     if missing := sorted(wanted - set(names)):
-        yield f"The bundle lacks {', '.join(missing)}."
+        raise BundleError(f"The bundle lacks {', '.join(missing)}.")
     if len(names) != len(wanted):
-        yield "The bundle holds a file twice."
+        raise BundleError("The bundle holds a file twice.")
     for entry in entries:
         if stat.S_ISLNK(entry.external_attr >> 16):
-            yield f"{entry.filename} is a link to another file, not a file."
+            raise BundleError(f"{entry.filename} is a link to another file, not a file.")
         if entry.flag_bits & 1:
-            yield f"{entry.filename} is encrypted; hand in a zip without a password."
+            raise BundleError(f"{entry.filename} is encrypted; hand in a zip without a password.")
     if sum(entry.file_size for entry in entries) > MAX_BYTES:
-        yield f"The bundle unpacks to more than {MAX_BYTES // 10**6} MB."
+        raise BundleError(f"The bundle unpacks to more than {MAX_BYTES // 10**6} MB.")
 
 
 def read_bundle(path: Path) -> dict[str, bytes]:
@@ -65,8 +64,7 @@ def read_bundle(path: Path) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-            for fault in faults(path, entries):
-                raise BundleError(fault)
+            check_entries(path, entries)
             return {e.filename.removeprefix(path.stem): archive.read(e) for e in entries}
     except FileNotFoundError as error:
         raise BundleError(f"There is no file {path}.") from error

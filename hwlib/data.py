@@ -124,7 +124,7 @@ def load_big_cats(
     return BigCats(train, *others)
 
 
-def arrive(name: str, data_dir: Path) -> str:
+def fetch_and_read(name: str, data_dir: Path) -> str:
     """Find or fetch one of ``fetch.WAYS`` and read it whole; a sentence that says what is there.
     DataError where it cannot be had, or is not complete and readable.
     """

@@ -28,7 +28,7 @@ from hwlib.places import SPLITS, find, has_splits
 TRIES = 4
 TIMEOUT = 30.0  # seconds without a byte
 LONGEST_WAIT = 60.0  # seconds between two tries, whatever the server asks for
-FINAL = {400, 401, 403, 404, 410}  # answers that another try does not change
+NO_RETRY = {400, 401, 403, 404, 410}  # answers that another try does not change
 BIG_CATS = "gpiosenka/cats-in-the-wild-image-classification"  # on Kaggle, CC0
 MNIST_BYTES = {  # of the unpacked files: a header, and a byte a pixel or a label
     "train-images-idx3-ubyte": 16 + 60_000 * 28 * 28,
@@ -111,7 +111,7 @@ def download(url: str, target: Path, md5: str | None = None, sha256: str | None 
             reason = RuntimeError("it is not the file that it should be: its checksum differs")
         except (RuntimeError, URLError, OSError, HTTPException) as error:
             reason = error
-            if isinstance(error, HTTPError) and error.code in FINAL:
+            if isinstance(error, HTTPError) and error.code in NO_RETRY:
                 break
         target.unlink(missing_ok=True)
     sentence = str(reason).splitlines()[0].rstrip(".")
@@ -129,7 +129,7 @@ def download_from(mirrors: list[str], name: str, folder: Path, md5: str) -> None
 
 
 @contextmanager
-def alone(folder: Path, setting: str = "data_dir") -> Iterator[Path]:
+def locked(folder: Path, setting: str = "data_dir") -> Iterator[Path]:
     """A temporary folder beside ``folder``, for one process at a time; DataError if unwritable."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -162,7 +162,7 @@ def mnist(data_dir: Path) -> Path:
         return found.parents[1]
     raw = data_dir / "MNIST" / "raw"
     try:
-        with alone(raw) as unfinished:
+        with locked(raw) as unfinished:
             if damaged_mnist(raw):  # another process may have fetched it meanwhile
                 check_space(unfinished, 80)
                 for name, md5 in MNIST.resources:
@@ -204,7 +204,7 @@ def big_cats(data_dir: Path) -> Path:
     if not has_splits(fetched):
         raise DataError(f"{remedy} What kagglehub brought lacks train, valid or test.")
     target = data_dir / "big_cats"
-    with alone(target) as unfinished:
+    with locked(target) as unfinished:
         if not target.is_dir():
             for split in SPLITS:
                 shutil.copytree(fetched / split, unfinished / "big_cats" / split)
@@ -231,7 +231,7 @@ def vgg16() -> Path:
     """VGG16's ImageNet weights in torch's cache, downloaded if need be; DataError without them."""
     target = vgg16_file()
     if not target.is_file():
-        with alone(target, "TORCH_HOME"):
+        with locked(target, "TORCH_HOME"):
             if not target.is_file():
                 check_space(target.parent, 600, "TORCH_HOME")
                 digits = target.stem.rsplit("-", 1)[1]

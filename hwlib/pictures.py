@@ -136,18 +136,18 @@ def read_all(paths: list[Path], size: int) -> np.ndarray:
     return pixels
 
 
-def same_name(name: str) -> str:
+def class_key(name: str) -> str:
     """What a class is known by: its name without regard to case, blanks and Unicode's spellings."""
     return " ".join(unicodedata.normalize("NFC", name).casefold().split())
 
 
 def class_folders(folder: Path) -> dict[str, Path]:
-    """The visible folders in ``folder``, by ``same_name``; DataError where there is no such
+    """The visible folders in ``folder``, by ``class_key``; DataError where there is no such
     folder, or two are the same class.
     """
     found: dict[str, Path] = {}
     for path in (path for path in listing(folder) if path.is_dir()):
-        other = found.setdefault(same_name(path.name), path)
+        other = found.setdefault(class_key(path.name), path)
         if other != path:
             raise DataError(f"{other} and {path} are one class in two folders. Merge them.")
     return found
@@ -167,7 +167,7 @@ def load_image_set(
     """
     folders = class_folders(folder)
     names = list(class_names or sorted(path.name for path in folders.values()))
-    wanted = {same_name(name): name for name in names}
+    wanted = {class_key(name): name for name in names}
     unknown = [path.name for key, path in folders.items() if key not in wanted]
     missing = [name for key, name in wanted.items() if key not in folders]
     if unknown or not folders or (missing and not partial):

@@ -32,7 +32,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 CAN_FORK = sys.platform == "linux"  # elsewhere forked processes may not use all of the system
 PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 PRCTL = ctypes.CDLL(None).prctl if CAN_FORK else None
-HERE = threading.local()  # each thread has one worker process, and perhaps a GPU
+THREAD = threading.local()  # each thread has one worker process, and perhaps a GPU
 STOPPING = threading.Event()
 
 
@@ -112,11 +112,11 @@ def perform(run: Run, threads: int) -> None:
         if STOPPING.is_set():
             raise WorkerDied("The sweep was interrupted.")
         try:
-            if getattr(HERE, "worker", None) is None:
-                HERE.worker = Worker(threads, getattr(HERE, "gpu", None))
-            return HERE.worker.perform(run)
+            if getattr(THREAD, "worker", None) is None:
+                THREAD.worker = Worker(threads, getattr(THREAD, "gpu", None))
+            return THREAD.worker.perform(run)
         except WorkerDied:
-            HERE.worker = None
+            THREAD.worker = None
             if attempt == ATTEMPTS:
                 raise
 
@@ -143,7 +143,7 @@ def local_pool(runs: list[Run], workers: int) -> Iterator[Executor]:
         free.put(gpu)
 
     def take_gpu() -> None:
-        HERE.gpu = free.get() if gpus else None
+        THREAD.gpu = free.get() if gpus else None
 
     STOPPING.clear()
     executor = ThreadPoolExecutor(min(workers, len(gpus) or workers), initializer=take_gpu)

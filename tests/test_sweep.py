@@ -381,12 +381,12 @@ def test_a_worker_process_that_dies_is_replaced_twice(monkeypatch, tmp_path):
                 raise sweep.WorkerDied("killed")
 
     monkeypatch.setattr(sweep, "Worker", Dying)
-    monkeypatch.setattr(sweep, "HERE", sweep.threading.local())
+    monkeypatch.setattr(sweep, "THREAD", sweep.threading.local())
     sweep.STOPPING.clear()
     survivor = 3
     sweep.perform(a_run(tmp_path), 1)
     assert len(started) == 3
-    monkeypatch.setattr(sweep, "HERE", sweep.threading.local())
+    monkeypatch.setattr(sweep, "THREAD", sweep.threading.local())
     survivor = 99
     with pytest.raises(sweep.WorkerDied, match="killed"):
         sweep.perform(a_run(tmp_path), 1)
@@ -396,11 +396,11 @@ def test_a_worker_process_that_dies_is_replaced_twice(monkeypatch, tmp_path):
 def test_two_runs_never_share_a_gpu(monkeypatch, tmp_path):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
     with sweep.local_pool([a_run(tmp_path, device="auto")] * 9, 4) as executor:
-        seen = list(executor.map(lambda _: time.sleep(0.05) or sweep.HERE.gpu, range(8)))
+        seen = list(executor.map(lambda _: time.sleep(0.05) or sweep.THREAD.gpu, range(8)))
         assert executor._max_workers == 2 and set(seen) == {"3", "5"}
     with sweep.local_pool([a_run(tmp_path)] * 9, 4) as executor:
         assert executor._max_workers == 4
-        assert executor.submit(lambda: sweep.HERE.gpu).result() is None
+        assert executor.submit(lambda: sweep.THREAD.gpu).result() is None
 
 
 def test_nothing_is_begun_once_a_sweep_is_interrupted(monkeypatch, tmp_path):
