@@ -10,9 +10,7 @@ one process; the table holds medians.
 """
 
 import argparse
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 import reference
@@ -20,8 +18,6 @@ import torch
 from timing import alternate, machine
 from torch import nn
 from torch.utils.data import DataLoader
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from hwlib import cnn, data, study, training
 from hwlib.augment import augment

@@ -8,7 +8,6 @@ table holds medians.
 """
 
 import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,8 +21,6 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from hwlib import mlp, sanity, stacked
 from hwlib.data import load_mnist

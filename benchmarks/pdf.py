@@ -12,7 +12,6 @@ import argparse
 import os
 import statistics
 import subprocess
-import sys
 from functools import partial
 from importlib.metadata import files
 from pathlib import Path
@@ -21,8 +20,6 @@ import nbformat
 import pandas as pd
 import pypdfium2
 from timing import alternate, machine
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from hwlib import proof
 from hwlib.pdf import ENGINES, PdfError, make_pdf

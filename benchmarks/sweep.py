@@ -21,8 +21,6 @@ import nbformat
 import pandas as pd
 from timing import machine
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from hwlib.parameters import NOTEBOOK, ROOT
 from hwlib.run import select
 

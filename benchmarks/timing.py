@@ -4,11 +4,15 @@ import os
 import platform
 import random
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from tqdm import tqdm
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # hwlib, for whoever imports this
 
 
 def alternate(tasks: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
