@@ -97,8 +97,6 @@ def download(url: str, target: Path, md5: str | None = None, sha256: str | None 
         md5: of the whole file.
         sha256: its first digits.
     """
-    if offline():
-        raise DataError(f"{url} is not fetched while HWLIB_OFFLINE is set.")
     reason: Exception | None = None
     for attempt in range(TRIES):
         if reason:
@@ -118,19 +116,13 @@ def download(url: str, target: Path, md5: str | None = None, sha256: str | None 
     raise DataError(f"{url} could not be downloaded ({sentence}).") from reason
 
 
-def download_from(mirrors: list[str], name: str, folder: Path, md5: str) -> None:
-    """Download a file into ``folder`` from the first address that has it; DataError if none has."""
-    for mirror in mirrors:
-        try:
-            return download(mirror + name, folder / name, md5)
-        except DataError:
-            if mirror == mirrors[-1] or offline():
-                raise
-
-
 @contextmanager
 def locked(folder: Path, setting: str = "data_dir") -> Iterator[Path]:
-    """A temporary folder beside ``folder``, for one process at a time; DataError if unwritable."""
+    """A temporary folder beside what will be ``folder``, for one process at a time; DataError where
+    it cannot be written, or nothing is to be fetched.
+    """
+    if offline():
+        raise DataError("nothing is fetched while HWLIB_OFFLINE is set.")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with (
@@ -166,7 +158,7 @@ def mnist(data_dir: Path) -> Path:
             if damaged_mnist(raw):  # another process may have fetched it meanwhile
                 check_space(unfinished, 80)
                 for name, md5 in MNIST.resources:
-                    download_from(MNIST.mirrors, name, unfinished, md5)
+                    download(MNIST.mirrors[0] + name, unfinished / name, md5)
                     extract_archive(str(unfinished / name), str(unfinished))
                 raw.mkdir(exist_ok=True)
                 for name in MNIST_BYTES:
@@ -230,18 +222,19 @@ def vgg16_file() -> Path:
 def vgg16() -> Path:
     """VGG16's ImageNet weights in torch's cache, downloaded if need be; DataError without them."""
     target = vgg16_file()
-    if not target.is_file():
+    if target.is_file():
+        return target
+    try:
         with locked(target, "TORCH_HOME"):
-            if not target.is_file():
+            if not target.is_file():  # another process may have fetched it meanwhile
                 check_space(target.parent, 600, "TORCH_HOME")
                 digits = target.stem.rsplit("-", 1)[1]
-                try:
-                    download(VGG16_Weights.DEFAULT.url, target, sha256=digits)
-                except DataError as error:
-                    raise DataError(
-                        f"VGG16's weights are not in {target} and {error} Set vgg_weights to the "
-                        "path of torchvision's vgg16 state dict, or to 'none'."
-                    ) from error
+                download(VGG16_Weights.DEFAULT.url, target, sha256=digits)
+    except DataError as error:
+        raise DataError(
+            f"VGG16's weights are not in {target}: {error} Set vgg_weights to the path of "
+            "torchvision's vgg16 state dict, or to 'none'."
+        ) from error
     return target
 
 

@@ -165,8 +165,11 @@ def test_a_disk_without_room_is_said_before_the_download(small_mnist, tmp_path, 
 def test_offline_nothing_is_asked_for(small_mnist, tmp_path, monkeypatch):
     monkeypatch.setenv("HWLIB_OFFLINE", "1")
     with pytest.raises(fetch.DataError, match="HWLIB_OFFLINE"):
-        fetch.mnist(tmp_path)
-    assert small_mnist.requests == 0
+        fetch.mnist(tmp_path / "new")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    with pytest.raises(fetch.DataError, match=r"HWLIB_OFFLINE is set\. Set vgg_weights"):
+        fetch.vgg16()
+    assert small_mnist.requests == 0 and not list(tmp_path.iterdir())
 
 
 def test_vgg16_s_weights_go_to_torch_s_cache_once_their_hash_is_right(
