@@ -24,7 +24,7 @@ CLASS_NAMES = [
 ]
 IMAGE_SIZE = 192  # pixels of a side, in memory
 VIEW = 160  # the central pixels of these by which a picture is judged
-WIDTHS = (16, 32, 48, 72)  # channels of the stem and of the three stages
+WIDTHS = (8, 24, 32, 48)  # channels of the stem and of the three stages
 
 
 def conv(
@@ -69,7 +69,7 @@ def inverted_residual(inputs: int, outputs: int, expansion: float, stride: int =
     """Widen with 1x1, look around with a depthwise 3x3, weigh the channels, narrow with 1x1
     (Sandler et al., MobileNetV2, 2018; attention where MobileNetV3 has it).
 
-    Half to three fifths of the weights of one dense 3x3 convolution at these widths. Residual where
+    Half to two thirds of the weights of one dense 3x3 convolution at these widths. Residual where
     the shape allows it.
     """
     hidden = int(inputs * expansion)
