@@ -16,6 +16,7 @@ from torch import nn
 
 from hwlib import augment, cnn, evaluation, holdout, muon, training
 from hwlib.pictures import ImageSet
+from hwlib.plots import cats as plots
 
 CLASS_FILE = Path(cnn.__file__)
 
@@ -274,6 +275,17 @@ def test_class_activation_maps_average_to_the_logit():
         logits = network.head(network.feature_map(pictures / 255))
     expected = logits[[0, 1], [3, 7]] - network.head[-1].bias[[3, 7]]
     torch.testing.assert_close(maps.mean((1, 2)), expected.detach(), rtol=0.1, atol=0.02)
+
+
+def test_class_activation_is_drawn_for_a_network_that_speaks_against_every_class():
+    network = cnn.BigCatsNet()
+    network.feature_map = lambda x: torch.ones(len(x), cnn.WIDTHS[-1], 10, 10)
+    nn.init.constant_(network.head[-1].weight, -1)
+    pictures = torch.zeros(10, 3, cnn.IMAGE_SIZE, cnn.IMAGE_SIZE, dtype=torch.uint8)
+    part = ImageSet(pictures, torch.arange(10), [], cnn.CLASS_NAMES)
+    figure = plots.class_activation(network, evaluation.score(network, part), part)
+    scales = {axes.images[0].get_clim() for axes in figure.axes if axes.images}
+    assert (0, 0.1) in scales
 
 
 def test_soft_targets_are_torch_s_label_smoothing():

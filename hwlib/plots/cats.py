@@ -79,7 +79,7 @@ def class_activation(network: BigCatsNet, result: Score, part: ImageSet) -> Figu
     maps = class_activation_maps(network, images, answers)
     rows = -(-len(first) // PER_ROW)
     figure, axes = new_figure(2 * rows, PER_ROW, 6.6, 2.75 * rows)
-    highest = maps.amax((1, 2)).median().item()
+    highest = max(0.1, maps.amax((1, 2)).median().item())  # hardly trained, it may find none
     for label, (image, answer, evidence) in enumerate(zip(images, answers, maps, strict=True)):
         place = 2 * PER_ROW * (label // PER_ROW) + label % PER_ROW
         title = names[label] if answer == label else f"{names[label]}\nnamed {names[answer]}"
