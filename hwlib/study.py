@@ -53,10 +53,15 @@ def for_people(summary: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(table).set_index("variant")
 
 
+def frontier_runs(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs of the recipe as it is, at any width, and of the reference."""
+    sizes = runs["variant"].isin((FULL, REFERENCE)) | runs["variant"].str.startswith("width ")
+    return runs[sizes]
+
+
 def frontier(runs: pd.DataFrame) -> pd.DataFrame:
     """The summary of the networks of different size, by length of the training and size."""
-    sizes = runs["variant"].isin((FULL, REFERENCE)) | runs["variant"].str.startswith("width ")
-    return summarise(runs[sizes]).sort_values(["epochs", "parameters"], ignore_index=True)
+    return summarise(frontier_runs(runs)).sort_values(["epochs", "parameters"], ignore_index=True)
 
 
 def ablation(runs: pd.DataFrame) -> pd.DataFrame:
