@@ -228,11 +228,12 @@ def run_sweep(
     except KeyboardInterrupt:
         click.echo("\nInterrupted. The same command does the runs that are missing.", err=True)
         sys.exit(130)
-    if leaderboard.write_index(runs) or performed:
+    leaderboard.write_index(runs)
+    table = leaderboard.load_sweep(out)
+    if not leaderboard.is_written(table, out):
         from hwlib.summary import write_summary
 
-        write_summary(out)
-    table = leaderboard.load_sweep(out)
+        write_summary(table, out)
     board = leaderboard.leaderboard(table, list(runs[0].swept))
     failed = int((table["status"] != "done").sum())
     click.echo(board.to_string() if len(board) else "No figures yet.")

@@ -13,23 +13,20 @@ import pandas as pd
 from hwlib.plan import Run, read_run
 
 INDEX = "sweep.json"
+TABLE = "results.csv"
 RANKED_BY = {"q4": ("q4_validation_accuracy", False), "q3": ("q3_train_loss", True)}
 Q4_FIGURES = ("validation_accuracy", "test_accuracy", "parameters", "best_epoch")
 
 
-def write_index(runs: list[Run]) -> bool:
-    """Write down which runs belong to the sweep, and what it sweeps; whether that is news."""
+def write_index(runs: list[Run]) -> None:
+    """Write down which runs belong to the sweep, and what it sweeps."""
     content = {
         "runs": {run.key: run.swept for run in runs},
         "swept": list(runs[0].swept),
         "data_source": runs[0].parameters["data_source"],
     }
-    with suppress(FileNotFoundError):
-        if read_index(runs[0].out) == content:
-            return False
     with fsspec.open(f"{runs[0].out}/{INDEX}", "w") as file:
         json.dump(content, file, indent=1)
-    return True
 
 
 def read_index(out: str) -> dict[str, Any]:
@@ -54,6 +51,13 @@ def load_sweep(out: str) -> pd.DataFrame:
         reason = run.get("traceback", "").partition("\n")[0]
         rows.append(row | {"seconds": run.get("seconds"), "reason": reason})
     return pd.DataFrame(rows)
+
+
+def is_written(table: pd.DataFrame, out: str) -> bool:
+    """Whether ``results.csv``, the last thing that a sweep writes, holds this very table."""
+    with suppress(FileNotFoundError), fsspec.open(f"{out}/{TABLE}") as file:
+        return file.read() == table.to_csv(index=False).encode()
+    return False
 
 
 def load_histories(out: str, question: str) -> pd.DataFrame:

@@ -13,9 +13,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from hwlib.leaderboard import (
+    TABLE,
     leaderboard,
     load_histories,
-    load_sweep,
     ranking,
     read_index,
     settings_of,
@@ -93,13 +93,12 @@ def sections(out: str, table: pd.DataFrame) -> list[str]:
     return parts
 
 
-def write_summary(out: str) -> None:
-    """Write ``results.csv`` and ``summary.html`` into the sweep's folder."""
-    table = load_sweep(out)
+def write_summary(table: pd.DataFrame, out: str) -> None:
+    """Write ``summary.html`` and then ``results.csv`` into the sweep's folder."""
     with plt.rc_context(STYLE):
         body = "\n".join(sections(out, table))
     title = escape(f"Sweep {out.rstrip('/').rpartition('/')[2]}")
-    with fsspec.open(f"{out}/results.csv", "w") as file:
-        table.to_csv(file, index=False)
     with fsspec.open(f"{out}/summary.html", "w", encoding="utf-8") as file:
         file.write(PAGE.format(title=title, body=body))
+    with fsspec.open(f"{out}/{TABLE}", "wb") as file:
+        file.write(table.to_csv(index=False).encode())

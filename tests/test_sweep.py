@@ -265,6 +265,17 @@ def test_a_second_call_does_nothing_soon(tiny, copied):
     assert {path: path.stat().st_mtime_ns for path in run_files(copied)} == before
 
 
+def test_table_and_page_of_other_runs_are_written_again(tiny, copied):
+    """As they are where a sweep was killed after its last run and before its page."""
+    table = (copied / "results.csv").read_text()
+    (copied / "results.csv").write_text(table.replace("0.01", "0.02"))
+    (copied / "summary.html").write_text("old")
+    done = run_hwlib("sweep", tiny, "--out", copied)
+    assert "0 runs performed, 4 were there" in done.stdout
+    assert (copied / "results.csv").read_text() == table
+    assert "learning_rate 0.1" in (copied / "summary.html").read_text()
+
+
 def test_exactly_the_missing_and_the_broken_run_are_redone(tiny, copied, undisturbed):
     deleted, broken, *others = run_files(copied)
     before = {path: path.stat().st_mtime_ns for path in others}
