@@ -38,7 +38,8 @@ def file_formats(cats: BigCats) -> pd.DataFrame:
         for split, part in cats._asdict().items()
     }
     table = pd.DataFrame(counts).fillna(0).astype(int)
-    return table.sort_values("train", ascending=False).reset_index().set_index("size")
+    table = table.sort_values("train", ascending=False).reset_index().set_index("size")
+    return table.rename_axis(index=None, columns="size")
 
 
 def mean_colours(part: ImageSet) -> Tensor:

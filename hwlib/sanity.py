@@ -55,8 +55,13 @@ def largest_difference(first: History, second: History | None) -> str:
     """How far two histories are apart; for histories that should be the same."""
     if second is None:
         return "not trained again"
-    pairs = [zip(first[name], second[name], strict=True) for name in first]
-    return f"largest difference: {max(abs(a - b) for pair in pairs for a, b in pair):.1e}"
+
+    def gap(quantity: str) -> float:
+        names = [name for name in first if name.endswith(quantity)]
+        pairs = [pair for name in names for pair in zip(first[name], second[name], strict=True)]
+        return max(abs(a - b) for a, b in pairs)
+
+    return f"largest difference: {gap('loss'):.1e} in loss, {gap('accuracy'):.1e} in accuracy"
 
 
 def final_figures(histories: dict[float, History]) -> pd.DataFrame:

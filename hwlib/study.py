@@ -41,16 +41,17 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
 def for_people(summary: pd.DataFrame) -> pd.DataFrame:
     """A summary with percentages and intervals as text."""
     table = {
-        "variant": summary["variant"],
+        "variant": summary["variant"].replace(REFERENCE, "known solution"),
         "epochs": summary["epochs"],
         "parameters": summary["parameters"].map("{:,}".format),
         "runs": summary["runs"],
-        "held-out accuracy": summary["accuracy"].map("{:.1%}".format),
+        "held out": summary["total"],
+        "accuracy": summary["accuracy"].map("{:.1%}".format),
         "deviation": (100 * summary["deviation"]).map("± {:.1f}".format, "ignore").fillna("–"),
         "95% interval": summary["interval"].map(percent_range),
-        "core minutes": summary["core_minutes"].map("{:.0f}".format),
+        "core minutes": summary["core_minutes"].map("{:.1f}".format),
     }
-    return pd.DataFrame(table).set_index("variant")
+    return pd.DataFrame(table).set_index("variant").rename_axis(index=None, columns="variant")
 
 
 def frontier_runs(runs: pd.DataFrame) -> pd.DataFrame:

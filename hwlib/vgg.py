@@ -111,7 +111,8 @@ def preprocessing_steps(picture: Picture) -> pd.DataFrame:
         ("normalised", f"{CROP} × {CROP}", f"{x.min():.2f} … {x.max():.2f}"),
         ("difference from torchvision's", "", f"{(x - official).abs().max():.1e}"),
     ]
-    return pd.DataFrame(rows, columns=["step", "width × height", "values"]).set_index("step")
+    table = pd.DataFrame(rows, columns=["step", "width × height", "values"]).set_index("step")
+    return table.rename_axis(index=None, columns="step")
 
 
 @torch.no_grad()
@@ -132,7 +133,7 @@ def in_words(pictures: list[Picture], logits: Tensor) -> str:
     lines = []
     for picture, row in zip(pictures, logits, strict=True):
         (first, p), (second, q) = top_five(row)[:2]
-        lines.append(f"{picture.name}: {first} with {p:.2f}, before {second} with {q:.2f}")
+        lines.append(f"{picture.name}: {first} with {p:.4f}, before {second} with {q:.4f}")
     return "\n".join(lines)
 
 
@@ -142,7 +143,7 @@ def top_five_table(pictures: list[Picture], logits: Tensor) -> pd.DataFrame:
         picture.name: [f"{name} ({probability:.4f})" for name, probability in top_five(row)]
         for picture, row in zip(pictures, logits, strict=True)
     }
-    return pd.DataFrame(columns, index=pd.RangeIndex(1, 6, name="rank"))
+    return pd.DataFrame(columns, index=range(1, 6)).rename_axis(columns="rank")
 
 
 def logits_table(pictures: list[Picture], logits: Tensor) -> pd.DataFrame:

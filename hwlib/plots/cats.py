@@ -71,7 +71,7 @@ def mistakes(result: Score, part: ImageSet) -> Figure | Markdown:
 def class_activation(network: BigCatsNet, result: Score, part: ImageSet) -> Figure:
     """What the network looks at: one picture of every class, and below it the map of evidence for
     the class that the network named, bright where it speaks for that class; one scale for all, up
-    to the median of the maps' maxima.
+    to the median of the maps' maxima and brightest beyond.
     """
     names = lower(part.class_names)
     first = [part.labels.tolist().index(label) for label in range(len(names))]
@@ -86,7 +86,8 @@ def class_activation(network: BigCatsNet, result: Score, part: ImageSet) -> Figu
         show_picture(axes[place], image, title)
         shown = show_values(axes[place + PER_ROW], evidence, vmin=0, vmax=highest)
         axes[place + PER_ROW].axis("off")
-    figure.colorbar(shown, ax=axes, label="evidence (logits)", shrink=0.5, aspect=30)
+    style = {"label": "evidence (logits)", "shrink": 0.5, "aspect": 30, "extend": "max"}
+    figure.colorbar(shown, ax=axes, **style)
     return finish(figure)
 
 
@@ -103,10 +104,12 @@ def frontier(summary: pd.DataFrame) -> Figure:
         style = {"marker": marker, "capsize": 3, "label": f"{who}, {epochs} epochs"}
         axes.errorbar(part["parameters"], percent, [percent - low, high - percent], **style)
         for point in zip(part["parameters"], percent, strict=True):
-            place = {"xytext": (5, 6), "textcoords": "offset points", "fontsize": 8}
+            place = {"xytext": (-5, 5), "textcoords": "offset points", "ha": "right", "fontsize": 8}
             axes.annotate(f"{point[1]:.1f}", point, **place)
     sizes = sorted(set(summary["parameters"]))
-    axes.set(xscale="log", xlabel="parameters (thousands)", ylabel="held-out accuracy (%)")
+    axes.set(
+        xscale="log", xlabel="parameters (thousands, logarithmic)", ylabel="held-out accuracy (%)"
+    )
     axes.set_xticks(sizes, [f"{size / 1000:.0f}" for size in sizes])
     axes.minorticks_off()
     axes.margins(x=0.12)

@@ -41,7 +41,7 @@ def jacobian(x: Tensor, y: Tensor, matrix: Tensor) -> Figure:
     right.set(title="Jacobian", xlabel="k", ylabel="i")
     right.set_xticks(range(len(x)), numbers)
     right.set_yticks(range(len(x)), numbers)
-    figure.colorbar(image, ax=right)
+    figure.colorbar(image, ax=right, label="derivative")
     return finish(figure)
 
 
@@ -67,9 +67,9 @@ def training_curves(
             place.axvline(best_epoch, color="grey", linestyle=":", label=label)
         for number, epoch in enumerate(growth):
             label = None if number else "pictures grow"
-            place.axvline(epoch + 0.5, color="black", linestyle="-", linewidth=0.6, label=label)
+            place.axvline(epoch + 0.5, color="black", linestyle="-.", linewidth=0.6, label=label)
         place.set(ylabel=f"{quantity} ({unit})", title=quantity)
-        place.legend()
+    legend_above(figure, axes[0], fontsize=8)
     return finish(figure)
 
 

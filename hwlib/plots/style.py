@@ -96,8 +96,9 @@ def show_picture(axes: Axes, pixels: Tensor, title: str = "") -> None:
 
 def picture_grid(images: Tensor, titles: list[str], title_lines: int = 1) -> Figure:
     """Pictures (N, 3, S, S) row by row, five in each, each under its title."""
-    rows = -(-len(images) // 5)
-    figure, axes = new_figure(rows, 5, 7.2, rows * (7.2 / 5 + 0.15 * title_lines))
+    rows, columns = -(-len(images) // 5), min(len(images), 5)
+    width, height = 7.2 / 5, 7.2 / 5 + 0.15 * title_lines
+    figure, axes = new_figure(rows, columns, columns * width, rows * height)
     for place in axes:
         place.axis("off")
     for place, image, title in zip(axes, images, titles, strict=False):

@@ -38,7 +38,7 @@ def surface_comparison(network: ToyNetwork, function: Function, name: str) -> Fi
     for place, (title, values), limit in zip(axes, surfaces.items(), (3, 3, 1), strict=True):
         square = values.view(101, 101)
         scale = {"origin": "lower", "extent": (-3, 3, -3, 3), "vmin": -limit, "vmax": limit}
-        figure.colorbar(show_values(place, square, **scale), ax=place, shrink=0.8)
+        figure.colorbar(show_values(place, square, **scale), ax=place, shrink=0.8, label="value")
         place.set(title=title, xlabel="$x_1$", ylabel="$x_2$")
         if title != "difference":
             lines = {"levels": 6, "colors": "white", "linewidths": 0.7}

@@ -9,6 +9,8 @@ from hwlib.plots.style import finish, new_figure, show_picture, show_values
 
 CHANNELS = {"red": ("#D55E00", "-"), "green": ("#009E73", "--"), "blue": ("#0072B2", ":")}
 
+HISTOGRAM = np.linspace(-2.2, 2.8, 51)  # normalised values, a tenth a step
+
 
 def pictures(loaded: list[vgg.Picture]) -> Figure:
     """Pictures as they came, with name and size."""
@@ -27,10 +29,10 @@ def preprocessed(loaded: list[vgg.Picture]) -> Figure:
         title = f"{name}, centre {vgg.CROP} × {vgg.CROP}"
         show_picture(left, vgg.undo_normalisation(x), title)
         for channel, (colour, style) in zip(x, CHANNELS.values(), strict=True):
-            counts, edges = np.histogram(channel.numpy(), bins=40)
+            counts, edges = np.histogram(channel.numpy(), bins=HISTOGRAM)
             centres = (edges[1:] + edges[:-1]) / 2
             right.plot(centres, counts / 1000, color=colour, linestyle=style)
-        right.set(xlabel="normalised value", ylabel="thousand pixels")
+        right.set(xlabel="normalised value", ylabel="thousand pixels\nper 0.1")
     figure.legend(list(CHANNELS), loc="outside upper center", ncols=3, fontsize=7)
     return finish(figure)
 
