@@ -103,9 +103,12 @@ def test_learning_rate_range_has_an_edge(digits):
 
 
 def test_largest_difference_sees_a_changed_digit():
-    history = {"train_loss": [1.0, 0.5]}
-    assert sanity.largest_difference(history, {"train_loss": [1.0, 0.5]}).endswith("0.0e+00")
-    assert sanity.largest_difference(history, {"train_loss": [1.0, 0.51]}).endswith("1.0e-02")
+    history = {"train_loss": [1.0, 0.5], "test_accuracy": [0.8, 0.9]}
+    same = sanity.largest_difference(history, dict(history))
+    assert same == "largest difference: 0.0e+00 in loss, 0.0e+00 in accuracy"
+    other = {"train_loss": [1.0, 0.51], "test_accuracy": [0.8001, 0.9]}
+    found = sanity.largest_difference(history, other)
+    assert found == "largest difference: 1.0e-02 in loss, 1.0e-04 in accuracy"
     assert sanity.largest_difference(history, None) == "not trained again"
 
 
