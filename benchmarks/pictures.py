@@ -1,6 +1,6 @@
 """The README's pictures, from a real export and the stored trainings.
 
-    python benchmarks/pictures.py out/submission/HW1_ID1_ID2.pdf --pages 6,9,15
+    python benchmarks/pictures.py out/submission/HW1_ID1_ID2.pdf --pages 6,10,15
 
 Choose pages without photographs.
 """
