@@ -33,13 +33,16 @@ SPOTTED = {"AFRICAN LEOPARD", "CHEETAH", "CLOUDED LEOPARD", "JAGUAR", "OCELOT", 
 
 
 class Score(NamedTuple):
-    """Answers on one set: probabilities (N, K), labels (N,), right ones, their 95% interval."""
+    """Answers on one set: probabilities (N, K), labels (N,), right ones, their 95% interval, and
+    the set's hash.
+    """
 
     probabilities: Tensor
     labels: Tensor
     correct: int
     total: int
     interval: tuple[float, float]
+    pictures: str = ""
 
     @property
     def accuracy(self) -> float:
@@ -52,7 +55,8 @@ def score(network: nn.Module, image_set: ImageSet) -> Score:
     probabilities = predict(network, image_set.images).softmax(dim=1)
     labels, total = image_set.labels.cpu(), len(image_set.labels)
     correct = int((probabilities.argmax(1) == labels).sum())
-    return Score(probabilities, labels, correct, total, wilson_interval(correct, total))
+    interval = wilson_interval(correct, total)
+    return Score(probabilities, labels, correct, total, interval, image_set.sha256())
 
 
 def confusion_matrix(result: Score) -> Tensor:
@@ -136,5 +140,6 @@ def claims(
         "test_correct": test.correct,
         "test_total": test.total,
         "test_interval_95": list(test.interval),
+        "test_pictures": test.pictures,
         "history": trained.history,
     }

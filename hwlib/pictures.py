@@ -32,6 +32,11 @@ class ImageSet(NamedTuple):
     paths: list[Path]
     class_names: list[str]
 
+    def sha256(self) -> str:
+        """Hash of pictures and labels, whatever their files are called."""
+        content = self.images.cpu().numpy().tobytes() + self.labels.cpu().numpy().tobytes()
+        return hashlib.sha256(content).hexdigest()
+
 
 def listing(folder: Path) -> list[Path]:
     """What is visible in ``folder``, sorted by name; DataError where that cannot be looked into."""

@@ -147,6 +147,7 @@ def score_q4(weights_path: Path, class_path: Path, folder: Path) -> dict[str, An
         "accuracy": result.accuracy,
         "correct": result.correct,
         "total": result.total,
+        "pictures": result.pictures,
         "parameters": sum(p.numel() for p in nn.Module.parameters(network)),
     }
 

@@ -18,7 +18,7 @@ from conftest import run_hwlib
 from hwlib import bundle, rescore
 from hwlib.pdf import TypstPDFExporter, notebook_hash, stamp
 from hwlib.results import find_claims
-from hwlib.verify import Report, check_ids, verify
+from hwlib.verify import Report, check_ids, check_submission, verify
 from hwlib.verify import rescore as rescore_bundle
 
 STEM = "HW1_ID1_ID2"
@@ -83,21 +83,29 @@ def test_own_pictures_are_scored_and_compared_only_where_they_may_be_the_same(ex
     other = verify(exported / f"{STEM}.zip", big_cats=str(sample / "train"))
     assert other.ok and other.q4["total"] == 240
     assert any("not compared" in check.message for check in other.checks)
+    as_many = verify(exported / f"{STEM}.zip", big_cats=str(sample / "valid"))
+    assert as_many.ok and as_many.q4["total"] == 50
+    assert any("not compared" in check.message for check in as_many.checks)
+    same = verify(exported / f"{STEM}.zip", big_cats=str(sample / "test"))
+    assert same.ok and any("parameters, as claimed" in check.message for check in same.checks)
 
 
 def test_a_demonstration_is_refused_where_a_submission_is_asked_for(exported, tmp_path):
     report = verify(exported / f"{STEM}.zip", str(tmp_path), submission=True)
     assert refusal(report).startswith("A demonstration on sample data")
+    assert report.q4["total"] == 50  # scored all the same
     assert not list(tmp_path.iterdir())  # nothing is drawn there
 
 
 def test_placeholders_are_refused_where_a_submission_is_asked_for():
     claims = {"ids": ["ID1", "ID2"]}
-    assert check_ids(STEM, claims, submission=False) == "placeholders, not IDs"
+    claims |= {"data_source": "real"}
+    assert check_ids(STEM, claims) == "placeholders, not IDs"
     with pytest.raises(bundle.BundleError, match="placeholders"):
-        check_ids(STEM, claims, submission=True)
-    real = {"ids": ["123456789", "987654321"]}
-    assert "123456789" in check_ids("HW1_123456789_987654321", real, submission=True)
+        check_submission(claims)
+    real = claims | {"ids": ["123456789", "987654321"]}
+    assert "123456789" in check_ids("HW1_123456789_987654321", real)
+    assert check_submission(real) == "real data, and IDs"
 
 
 def test_equal_files_give_an_equal_zip(exported, tmp_path):
