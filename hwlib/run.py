@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from traitlets.config import Config
 from hwlib import data, fetch, seeding, vgg
 from hwlib.parameters import NOTEBOOK, QUESTIONS, ROOT, Parameters
 
+QUIET_SECONDS = 60  # between two lines of a long run that is logged
+
 
 class RunError(RuntimeError):
     """The notebook cannot be run, or a cell failed; the message says where and what to do next."""
@@ -28,16 +31,25 @@ class KernelDied(RunError):  # noqa: N818 - it says what happened
 
 
 class LastLine:
-    """Shows the kernel's last line on stderr, the progress of a training, below papermill's bar."""
+    """Shows the kernel's last line on stderr, the progress of a training: below papermill's bar,
+    or where nobody watches (``live`` is false) once a minute on a line of its own.
+    """
 
-    def __init__(self) -> None:
-        self.bar = tqdm(total=0, position=1, bar_format="{desc}", leave=False, file=sys.stderr)
+    def __init__(self, live: bool) -> None:
+        self.live = live
+        self.bar = tqdm(
+            total=0, position=1, bar_format="{desc}", leave=False, disable=not live, file=sys.stderr
+        )
+        self.last_said = time.monotonic()
 
     def write(self, text: str) -> None:
         """Called by papermill with whatever the kernel writes."""
         lines = [line.strip() for line in text.replace("\r", "\n").split("\n") if line.strip()]
         if lines:
             self.bar.set_description_str(lines[-1])
+        if lines and not self.live and time.monotonic() - self.last_said > QUIET_SECONDS:
+            print(f"  {lines[-1]}", file=sys.stderr, flush=True)
+            self.last_said = time.monotonic()
 
     def flush(self) -> None:
         """Nothing is held back."""
@@ -134,7 +146,7 @@ def execute(
                 parameters=parameters.changed(),
                 kernel_name="python3",
                 progress_bar=live,
-                stderr_file=LastLine() if live else None,
+                stderr_file=LastLine(live),
                 config=own_sockets(sockets),
                 **options,
             )

@@ -83,3 +83,11 @@ def test_progress_bars_are_not_kept_and_warnings_are(use_notebook):
     run.execute(PARAMETERS, run.QUESTIONS, target)
     first, second = nbformat.read(target, as_version=4).cells[-2:]
     assert first.outputs == [] and second.outputs[0].text == "careful\n"
+
+
+def test_a_log_gets_the_last_line_once_in_a_while(capsys, monkeypatch):
+    monkeypatch.setattr(run, "QUIET_SECONDS", -1)
+    run.LastLine(live=False).write("epoch 1\repoch 2\n")
+    monkeypatch.setattr(run, "QUIET_SECONDS", 60)
+    run.LastLine(live=False).write("epoch 3\n")
+    assert capsys.readouterr().err == "  epoch 2\n"
