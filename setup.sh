@@ -35,7 +35,7 @@ find_python() {
 
 make_environment() { # BASE_PYTHON EXTRA
   local flags=() pip
-  echo "Some packages are missing. They are installed into .venv; with torch among them this takes" >&2
+  echo "Some packages are missing. They are installed into .venv; if torch is among them, this takes" >&2
   echo "some minutes and 6 GB." >&2
   if "$1" -c 'import torch, torchvision' 2>/dev/null; then flags+=(--system-site-packages); fi
   if "$1" -m venv "${flags[@]}" "$root/.venv" >/dev/null 2>&1; then

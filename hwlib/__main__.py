@@ -112,7 +112,9 @@ def export(
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         click.echo(
-            "\nInterrupted. The same command goes on from the last finished epoch.", err=True
+            "\nInterrupted. The same command goes on from the last finished epoch of the big cats' "
+            "training; what is before it is done again.",
+            err=True,
         )
         sys.exit(130)
     click.echo(f"Finished in {time.perf_counter() - begun:.0f} s:")
@@ -236,7 +238,7 @@ def run_sweep(
         write_summary(table, out)
     board = leaderboard.leaderboard(table, list(runs[0].swept))
     failed = int((table["status"] != "done").sum())
-    click.echo(board.to_string() if len(board) else "No figures yet.")
+    click.echo(board.to_string() if len(board) else "No figures to rank.")
     click.echo(f"{performed} runs performed, {len(runs) - performed} were there, {failed} failed.")
     click.echo(f"  {out}/results.csv\n  {out}/summary.html")
     sys.exit(1 if failed else 0)

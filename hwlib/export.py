@@ -69,8 +69,11 @@ def notice(parameters: Parameters) -> str:
     """What somebody should know before the run and not after it; empty where there is nothing."""
     if parameters.data_source == "sample":
         return "Sample data: this is a demonstration, not a submission."
-    if not {"ID1", "ID2"}.isdisjoint((parameters.id1, parameters.id2)):
-        return "Without your IDs this cannot be handed in; -p id1 123456789 -p id2 987654321."
+    examples = {"id1": "123456789", "id2": "987654321"}
+    missing = [name for name in examples if getattr(parameters, name) == name.upper()]
+    if missing:
+        options = " ".join(f"-p {name} {examples[name]}" for name in missing)
+        return f"Without {' and '.join(missing)} this cannot be handed in: {options}"
     return ""
 
 

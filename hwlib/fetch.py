@@ -122,7 +122,7 @@ def locked(folder: Path, setting: str = "data_dir") -> Iterator[Path]:
     it cannot be written, or nothing is to be fetched.
     """
     if offline():
-        raise DataError("nothing is fetched while HWLIB_OFFLINE is set.")
+        raise DataError("nothing is fetched offline, as asked by --offline or HWLIB_OFFLINE.")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with (

@@ -256,6 +256,7 @@ def sweep(
             return 0
         check_data(missing)
         there = len(runs) - len(missing)
+        say(f"{len(missing)} of {len(runs)} runs to do")
         with (
             dask_pool(missing, scheduler) if scheduler else local_pool(missing, workers) as pool,
             tqdm(total=len(runs), initial=there, desc="sweep", unit="run", disable=None) as bar,

@@ -114,7 +114,7 @@ def test_what_cannot_be_handed_in_is_said_before_the_run():
     pair = {"id1": "123456789", "id2": "987654321"}
     assert "demonstration" in notice(Parameters(data_source="sample"))
     assert "-p id1" in notice(Parameters())
-    assert "-p id1" in notice(Parameters(id1="123456789"))
+    assert "Without id2 this" in notice(Parameters(id1="123456789"))
     assert notice(Parameters(**pair)) == ""
 
 
