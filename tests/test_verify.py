@@ -98,8 +98,7 @@ def test_a_demonstration_is_refused_where_a_submission_is_asked_for(exported, tm
 
 
 def test_placeholders_are_refused_where_a_submission_is_asked_for():
-    claims = {"ids": ["ID1", "ID2"]}
-    claims |= {"data_source": "real"}
+    claims = {"ids": ["ID1", "ID2"], "data_source": "real"}
     assert check_ids(STEM, claims) == "placeholders, not IDs"
     with pytest.raises(bundle.BundleError, match="placeholders"):
         check_submission(claims)
