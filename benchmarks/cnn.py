@@ -11,6 +11,7 @@ one process; the table holds medians.
 
 import argparse
 from collections.abc import Callable
+from concurrent.futures import wait
 
 import pandas as pd
 import reference
@@ -19,7 +20,7 @@ from timing import alternate, machine
 from torch import nn
 from torch.utils.data import DataLoader
 
-from hwlib import cnn, data, study, training
+from hwlib import cnn, data, parallel, study, training
 from hwlib.augment import augment
 from hwlib.holdout import select
 from hwlib.pictures import ImageSet, load_image_set
@@ -50,14 +51,12 @@ def our_epoch(
     resized = training.resize_for(images, size, "cpu")
 
     def data_alone() -> None:
-        for batch in torch.randperm(len(resized.labels)).split(recipe.batch_size):
-            augment(resized.images[batch], size)
+        with parallel.workers(recipe.parts) as pool:
+            for batch in training.batches(resized, recipe, recipe.parts):
+                work = [pool.submit(augment, one.images, one.numbers, size) for one in batch]
+                wait(work)
 
-    def epoch() -> None:
-        state.network.train()
-        training.train_epoch(state, resized, recipe)
-
-    return epoch, data_alone
+    return lambda: training.train_epoch(state, resized, recipe), data_alone
 
 
 def time_to(accuracy: float) -> pd.DataFrame:

@@ -53,9 +53,10 @@ def with_adamw(network: nn.Module, recipe: training.Recipe) -> list[torch.optim.
     return optimizers
 
 
-def only_mirrored(images: torch.Tensor, size: int) -> torch.Tensor:
+def only_mirrored(images: torch.Tensor, numbers: torch.Tensor, size: int) -> torch.Tensor:
     """In the place of the whole augmentation: mirror images alone."""
-    return augment.affine(images.float() / 255, size, rotation=0, zoom=0, shift=0)
+    still = {"rotation": 0, "zoom": 0, "shift": 0}
+    return augment.affine(images.float() / 255, numbers[:, :5], size, **still)
 
 
 def whole(x: torch.Tensor) -> torch.Tensor:

@@ -18,18 +18,21 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 def orthogonalise(matrices: Tensor, rounds: int = 5) -> Tensor:
     """Roughly the nearest orthogonal matrix of each, U V^T of M = U S V^T, by Newton-Schulz rounds.
 
-    Singular values end between 0.7 and 1.2, which is as good as 1 for a step's direction.
+    Singular values end between 0.7 and 1.2, which is as good as 1 for a step's direction; that of a
+    single row at 1.
 
     Args:
-        matrices: (..., M, N).
+        matrices: (B, M, N).
         rounds: each is three products of the smaller side's size.
     """
     a, b, c = NEWTON_SCHULZ
     wide = matrices if matrices.shape[-2] <= matrices.shape[-1] else matrices.mT
     x = wide / wide.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
-    for _ in range(rounds):
+    for _ in range(rounds if x.shape[-2] > 1 else 0):  # a single row is there already
+        # a x + (b x x^T + c (x x^T)^2) x
         square = x @ x.mT
-        x = a * x + (b * square + c * square @ square) @ x
+        polynomial = torch.baddbmm(square, square, square, beta=b, alpha=c)
+        x = torch.baddbmm(x, polynomial, x, beta=a)
     return x if wide is matrices else x.mT
 
 

@@ -5,16 +5,19 @@ every epoch (Question 4.I).
 import hashlib
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from hwlib.augment import augment, cutmix
+from hwlib import parallel
+from hwlib.augment import NUMBERS, Box, augment, cutmix, random_box
 from hwlib.muon import Muon
 from hwlib.pictures import ImageSet
 from hwlib.seeding import set_seed
@@ -27,14 +30,16 @@ class Recipe:
     """Everything that decides how a network is trained, besides its data and the seed.
 
     ``sizes`` holds pairs (pixels, share of the epochs up to which they are used): the coarse things
-    are learnt cheaply first. ``lr`` is Muon's, for the filters; ``adam_lr`` is AdamW's, for biases,
-    batch norm and the linear layer.
+    are learnt cheaply first. ``parts`` of a batch have their own batch-norm statistics and, on the
+    CPU, a thread each. ``lr`` is Muon's, for the filters; ``adam_lr`` is AdamW's, for biases, batch
+    norm and the linear layer.
     """
 
     epochs: int
     sizes: tuple[tuple[int, float], ...] = ((96, 0.4), (128, 0.7), (160, 1.0))
     cutmix_share: float = 0.25
     batch_size: int = 32
+    parts: int = 2
     lr: float = 0.02
     adam_lr: float = 3e-3
     weight_decay: float = 0.05
@@ -63,14 +68,22 @@ class Recipe:
 
 @dataclass
 class TrainingState:
-    """What a checkpoint holds: the state after a whole number of epochs."""
+    """What a checkpoint holds: the state after a whole number of epochs.
 
-    network: nn.Module
+    ``replicas`` are the network and copies that share its weights, one for each part of a batch.
+    """
+
+    replicas: list[nn.Module]
     average: nn.Module
     optimizers: list[torch.optim.Optimizer]
     history: History
     best_epoch: int = 0
     best_state: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def network(self) -> nn.Module:
+        """What is trained."""
+        return self.replicas[0]
 
     @property
     def finished(self) -> int:
@@ -182,43 +195,88 @@ def soft_targets(labels: Tensor, num_classes: int, smoothing: float) -> Tensor:
     return F.one_hot(labels, num_classes) * (1 - smoothing) + smoothing / num_classes
 
 
-def train_step(
-    state: TrainingState, images: Tensor, targets: Tensor, recipe: Recipe, progress: float
-) -> Tensor:
-    """One step on augmented pictures (B, 3, S, S) and target probabilities (B, K); the loss and the
-    right answers, (2,), still on the device.
+class Part(NamedTuple):
+    """Part of a batch of B pictures: images uint8 (B, 3, S, S), target probabilities (B, K), and
+    the random numbers (B, NUMBERS) of their augmentation.
     """
-    for optimizer in state.optimizers:
-        optimizer.zero_grad()
-        for group in optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * recipe.schedule(progress)
+
+    images: Tensor
+    targets: Tensor
+    numbers: Tensor
+
+
+def backward(network: nn.Module, part: Part, size: int, box: Box | None, count: int) -> Tensor:
+    """Augment a part, with cutmix where there is a box, and leave in the network its share of the
+    gradient of the mean loss over ``count`` pictures; the summed loss and the right answers, (2,),
+    still on the device.
+    """
+    images, targets = augment(part.images, part.numbers, size), part.targets
+    if box:
+        images, targets = cutmix(images, targets, box)
     with mixed_precision(images.device):
-        logits = state.network(images.contiguous(memory_format=torch.channels_last))
-    loss = F.cross_entropy(logits.float(), targets)
-    loss.backward()
+        logits = network(images.contiguous(memory_format=torch.channels_last))
+    loss = F.cross_entropy(logits.float(), targets, reduction="sum")
+    (loss / count).backward()
+    correct = logits.detach().argmax(1) == targets.argmax(1)
+    return torch.stack([loss.detach(), correct.sum()])
+
+
+def train_step(
+    state: TrainingState, parts: list[Part], size: int, box: Box | None, pool: Executor
+) -> Tensor:
+    """One step on the parts of a batch, worked on at once; the summed loss and the right answers,
+    (2,), still on the device.
+    """
+    count = sum(len(part.images) for part in parts)
+    work = [
+        pool.submit(backward, network, part, size, box, count)
+        for network, part in zip(state.replicas, parts, strict=False)  # few pictures, fewer parts
+    ]
+    sums = torch.stack([part.result() for part in work]).sum(0)
+    parallel.gather_gradients(state.replicas[: len(parts)])
     for optimizer in state.optimizers:
         optimizer.step()
-    correct = logits.detach().argmax(1) == targets.argmax(1)
-    return torch.stack([loss.detach() * len(images), correct.sum()])
+        optimizer.zero_grad()
+    return sums
+
+
+def set_rates(optimizers: list[torch.optim.Optimizer], share: float) -> None:
+    """Set every learning rate to a share of its highest."""
+    for group in (group for optimizer in optimizers for group in optimizer.param_groups):
+        group["lr"] = share * group["initial_lr"]
+
+
+def batches(train: ImageSet, recipe: Recipe, parts: int) -> Iterator[list[Part]]:
+    """All pictures in a new random order, in batches of ``parts`` parts each (fewer where the last
+    batch has fewer pictures).
+    """
+    device, count = train.images.device, len(train.labels)
+    order, numbers = torch.randperm(count).to(device), torch.rand(count, NUMBERS).to(device)
+    targets = soft_targets(train.labels, len(train.class_names), recipe.label_smoothing)
+    for batch, drawn in zip(
+        order.split(recipe.batch_size), numbers.split(recipe.batch_size), strict=True
+    ):
+        pairs = zip(batch.chunk(parts), drawn.chunk(parts), strict=True)
+        yield [Part(train.images[chosen], targets[chosen], own) for chosen, own in pairs]
 
 
 def train_epoch(state: TrainingState, train: ImageSet, recipe: Recipe) -> tuple[float, float]:
-    """One pass over the training images, which have the epoch's size, in a new random order; mean
-    loss and accuracy under augmentation.
+    """One pass over the training images, which have the epoch's size; mean loss and accuracy under
+    augmentation.
     """
-    state.network.train()
-    device, num_classes, count = train.images.device, len(train.class_names), len(train.labels)
-    size, sums = recipe.size(state.finished), torch.zeros(2, device=device)
-    batches = torch.randperm(count).to(device).split(recipe.batch_size)
-    for number, batch in enumerate(batches, start=state.finished * len(batches)):
-        images = augment(train.images[batch], size)
-        targets = soft_targets(train.labels[batch], num_classes, recipe.label_smoothing)
-        if torch.rand(()) < recipe.cutmix_share:
-            images, targets = cutmix(images, targets)
-        sums += train_step(state, images, targets, recipe, number / (recipe.epochs * len(batches)))
-        # Early on, a short memory: the average must not remember the start.
-        decay = min(recipe.average_decay, (2 + number) / (11 + number))
-        update_average(state.average, state.network, decay)
+    for network in state.replicas:
+        network.train()
+    count, size, parts = len(train.labels), recipe.size(state.finished), len(state.replicas)
+    steps = math.ceil(count / recipe.batch_size)
+    sums = torch.zeros(2, device=train.images.device)
+    with parallel.workers(parts) as pool:
+        for number, batch in enumerate(batches(train, recipe, parts), state.finished * steps):
+            set_rates(state.optimizers, recipe.schedule(number / (recipe.epochs * steps)))
+            box = random_box(size) if torch.rand(()) < recipe.cutmix_share else None
+            sums += train_step(state, batch, size, box, pool)
+            # Early on, a short memory: the average must not remember the start.
+            decay = min(recipe.average_decay, (2 + number) / (11 + number))
+            update_average(state.average, state.network, decay)
     loss, correct = (sums / count).tolist()
     return loss, correct
 
@@ -257,14 +315,19 @@ def make_optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Opti
 def start(
     make_network: Callable[[], nn.Module], recipe: Recipe, device: torch.device | str
 ) -> TrainingState:
-    """An untrained network, its average and its optimisers, on the device."""
+    """An untrained network, its average and its optimisers, on the device; on the CPU with the
+    replicas that work on the parts of a batch. A GPU is faster with whole batches.
+    """
     network, average = (
         make_network().to(device).to(memory_format=torch.channels_last) for _ in range(2)
     )
+    parts = recipe.parts if torch.device(device).type == "cpu" else 1
     average.load_state_dict(network.state_dict())
     names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
     optimizers = make_optimizers(network, recipe)
-    return TrainingState(network, average, optimizers, {name: [] for name in names})
+    return TrainingState(
+        parallel.replicas(network, parts), average, optimizers, {name: [] for name in names}
+    )
 
 
 def record_epoch(state: TrainingState, figures: tuple[float, ...]) -> None:

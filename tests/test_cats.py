@@ -123,6 +123,18 @@ def test_an_interrupted_training_ends_like_an_undisturbed_one(tmp_path, monkeypa
         assert torch.equal(resumed.state_dict[name], value)
 
 
+def test_two_threads_train_like_one():
+    """The parts of a batch do not get into each other's way."""
+    train, valid, threads = toy_set(64, 0), toy_set(20, 1), torch.get_num_threads()
+    results = []
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        results.append(training.train_classifier(small_network, train, valid, RECIPE))
+    torch.set_num_threads(threads)
+    alone, together = (torch.tensor(list(result.history.values())) for result in results)
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+
+
 TRAIN_IN_A_PROCESS = """
 import sys
 from pathlib import Path
@@ -178,16 +190,25 @@ def test_a_checkpoint_of_another_training_is_not_continued(tmp_path):
 
 def test_augmentation_changes_pictures_and_stays_in_range():
     pictures = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8)
-    changed = augment.augment(pictures, 16)
+    changed = augment.augment(pictures, torch.rand(8, augment.NUMBERS), 16)
     assert changed.shape == pictures.shape and changed.dtype == torch.float32
     assert changed.min() >= 0 and changed.max() <= 1
     assert (changed - pictures / 255).abs().mean() > 0.01
 
 
+def test_a_picture_s_augmentation_does_not_depend_on_the_others():
+    pictures = torch.randint(0, 256, (6, 3, 20, 20), dtype=torch.uint8)
+    numbers = torch.rand(6, augment.NUMBERS)
+    parts = zip(pictures.split(2), numbers.split(2), strict=True)
+    together = augment.augment(pictures, numbers, 16)
+    apart = torch.cat([augment.augment(part, own, 16) for part, own in parts])
+    torch.testing.assert_close(apart, together)
+
+
 def test_no_augmentation_is_the_identity_or_the_mirror():
     torch.manual_seed(0)
     pictures = torch.rand(16, 3, 9, 9)
-    moved = augment.affine(pictures, 9, rotation=0, zoom=0, shift=0)
+    moved = augment.affine(pictures, torch.rand(16, 5), 9, rotation=0, zoom=0, shift=0)
     same = [torch.allclose(m, p, atol=1e-5) for m, p in zip(moved, pictures, strict=True)]
     mirrored = [
         torch.allclose(m, p.flip(-1), atol=1e-5) for m, p in zip(moved, pictures, strict=True)
@@ -198,7 +219,7 @@ def test_no_augmentation_is_the_identity_or_the_mirror():
 def test_cutmix_mixes_targets_by_the_area_it_pastes():
     torch.manual_seed(3)
     pictures = torch.stack([torch.full((3, 10, 10), float(k)) for k in range(2)])
-    mixed, targets = augment.cutmix(pictures, torch.eye(2))
+    mixed, targets = augment.cutmix(pictures, torch.eye(2), augment.random_box(10))
     pasted = (mixed[0] == 1).float().mean().item()
     assert 0 < pasted < 1 and (mixed[1] == 0).float().mean().item() == pytest.approx(pasted)
     torch.testing.assert_close(targets, torch.tensor([[1 - pasted, pasted], [pasted, 1 - pasted]]))
@@ -207,10 +228,9 @@ def test_cutmix_mixes_targets_by_the_area_it_pastes():
 def test_colour_is_saturation_then_contrast_then_brightness():
     """The one matrix a picture, beside the three steps it stands for."""
     pictures = torch.rand(5, 3, 7, 7) * 0.4 + 0.3
-    torch.manual_seed(1)
-    found = augment.colour(255 * pictures, 0.3, white=255)
-    torch.manual_seed(1)
-    factors = [(torch.rand(5) * 0.6 + 0.7).view(-1, 1, 1, 1) for _ in range(3)]
+    numbers = torch.rand(5, 3)
+    found = augment.colour(255 * pictures, numbers, 0.3, white=255)
+    factors = [(part * 0.6 + 0.7).view(-1, 1, 1, 1) for part in numbers.unbind(1)]
     grey = pictures.mean(1, keepdim=True)
     expected = grey + factors[2] * (pictures - grey)
     mean = expected.mean((1, 2, 3), keepdim=True)
@@ -218,7 +238,7 @@ def test_colour_is_saturation_then_contrast_then_brightness():
     torch.testing.assert_close(found, expected.clamp(0, 1))
 
 
-@pytest.mark.parametrize("shape", [(4, 9), (9, 4), (3, 5, 16), (6, 1, 9)])
+@pytest.mark.parametrize("shape", [(1, 4, 9), (1, 9, 4), (3, 5, 16), (6, 1, 9)])
 def test_orthogonalise_keeps_the_singular_vectors_and_levels_the_values(shape):
     matrices = torch.randn(*shape, dtype=torch.float64)
     found = muon.orthogonalise(matrices)
