@@ -11,7 +11,6 @@ one process; the table holds medians.
 
 import argparse
 from collections.abc import Callable
-from concurrent.futures import wait
 
 import pandas as pd
 import reference
@@ -53,8 +52,9 @@ def our_epoch(
     def data_alone() -> None:
         with parallel.workers(recipe.parts) as pool:
             for batch in training.batches(resized, recipe, recipe.parts):
-                work = [pool.submit(augment, one.images, one.numbers, size) for one in batch]
-                wait(work)
+                work = [pool.submit(augment, part.images, part.numbers, size) for part in batch]
+                for one in work:
+                    one.result()
 
     return lambda: training.train_epoch(state, resized, recipe), data_alone
 

@@ -88,7 +88,7 @@ class Box(NamedTuple):
 
 
 def random_box(size: int) -> Box:
-    """A square somewhere in a picture; its share of the area is uniform in [0, 1)."""
+    """A square somewhere in a picture; its share of the area is about uniform."""
     side = int(size * (1 - torch.rand(()).item()) ** 0.5)
     top, left = (int(torch.randint(size - side + 1, ())) for _ in range(2))
     return Box(top, left, side, size)

@@ -16,6 +16,7 @@ class TrainingState:
     """What a checkpoint holds: the state after a whole number of epochs.
 
     ``replicas`` are the network and copies that share its weights, one for each part of a batch.
+    Only the network is kept: the batch-norm statistics that a copy adds up are never read.
     """
 
     replicas: list[nn.Module]

@@ -32,17 +32,23 @@ def gather_gradients(networks: Sequence[nn.Module]) -> None:
     first, *others = networks
     for other in others:
         for weight, part in zip(first.parameters(), other.parameters(), strict=True):
-            weight.grad = part.grad if weight.grad is None else weight.grad.add_(part.grad)
+            if weight.grad is not None and part.grad is not None:
+                weight.grad.add_(part.grad)
         other.zero_grad()
 
 
 @contextmanager
 def workers(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads for ``count`` parts, as many as torch may use, which are divided among them."""
+    """A pool of ``count`` threads, fewer where torch may not use as many; torch's own threads are
+    divided among them.
+    """
     threads = torch.get_num_threads()
     working = min(count, threads)
-    with ThreadPoolExecutor(
-        working, initializer=torch.set_num_threads, initargs=(threads // working,)
-    ) as pool:
-        yield pool
-    torch.set_num_threads(threads)  # threads that start later take over what was set last
+    share = threads // working
+    try:
+        with ThreadPoolExecutor(
+            working, initializer=torch.set_num_threads, initargs=(share,)
+        ) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(threads)  # threads that start later take over what was set last

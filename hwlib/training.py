@@ -25,12 +25,12 @@ from hwlib.seeding import set_seed
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides how a network is trained, besides its data and the seed.
+    """Everything that decides how a network is trained, besides its data, the seed and the device.
 
     ``sizes`` holds pairs (pixels, share of the epochs up to which they are used): the coarse things
-    are learnt cheaply first. ``parts`` of a batch have their own batch-norm statistics and, on the
-    CPU, a thread each. ``lr`` is Muon's, for the filters; ``adam_lr`` is AdamW's, for biases, batch
-    norm and the linear layer.
+    are learnt cheaply first. On the CPU a batch is worked on in ``parts``, each with batch-norm
+    statistics of its own; a GPU is given whole batches. ``lr`` is Muon's, for the filters;
+    ``adam_lr`` is AdamW's, for all other weights.
     """
 
     epochs: int
@@ -74,11 +74,14 @@ class TrainingResult:
 
 
 def fingerprint(
-    network: nn.Module, train: ImageSet, valid: ImageSet, recipe: Recipe, seed: int
+    state: TrainingState, train: ImageSet, valid: ImageSet, recipe: Recipe, seed: int
 ) -> str:
-    """Hash of all that the result depends on; a checkpoint of anything else is not continued."""
-    facts = (asdict(recipe), seed, str(network), torch.__version__, train.sha256(), valid.sha256())
-    return hashlib.sha256(repr(facts).encode()).hexdigest()
+    """Hash of all that the result depends on, but for rounding; a checkpoint of anything else is
+    not continued.
+    """
+    sets = (train.sha256(), valid.sha256())
+    kind = (len(state.replicas), str(state.network), torch.__version__)
+    return hashlib.sha256(repr((asdict(recipe), seed, kind, sets)).encode()).hexdigest()
 
 
 def resize_for(train: ImageSet, size: int, device: torch.device | str) -> ImageSet:
@@ -155,12 +158,13 @@ def train_step(
     (2,), still on the device.
     """
     count = sum(len(part.images) for part in parts)
+    networks = state.replicas[: len(parts)]
     work = [
         pool.submit(backward, network, part, size, box, count)
-        for network, part in zip(state.replicas, parts, strict=False)  # few pictures, fewer parts
+        for network, part in zip(networks, parts, strict=True)
     ]
-    sums = torch.stack([part.result() for part in work]).sum(0)
-    parallel.gather_gradients(state.replicas[: len(parts)])
+    sums = torch.stack([one.result() for one in work]).sum(0)
+    parallel.gather_gradients(networks)
     for optimizer in state.optimizers:
         optimizer.step()
         optimizer.zero_grad()
@@ -173,9 +177,9 @@ def set_rates(optimizers: list[torch.optim.Optimizer], share: float) -> None:
         group["lr"] = share * group["initial_lr"]
 
 
-def batches(train: ImageSet, recipe: Recipe, parts: int) -> Iterator[list[Part]]:
-    """All pictures in a new random order, in batches of ``parts`` parts each (fewer where the last
-    batch has fewer pictures).
+def batches(train: ImageSet, recipe: Recipe, num_parts: int) -> Iterator[list[Part]]:
+    """All pictures in a new random order, in batches of ``num_parts`` parts each (fewer where the
+    last batch has fewer pictures than that).
     """
     device, count = train.images.device, len(train.labels)
     order, numbers = torch.randperm(count).to(device), torch.rand(count, NUMBERS).to(device)
@@ -183,7 +187,7 @@ def batches(train: ImageSet, recipe: Recipe, parts: int) -> Iterator[list[Part]]
     for batch, drawn in zip(
         order.split(recipe.batch_size), numbers.split(recipe.batch_size), strict=True
     ):
-        pairs = zip(batch.chunk(parts), drawn.chunk(parts), strict=True)
+        pairs = zip(batch.chunk(num_parts), drawn.chunk(num_parts), strict=True)
         yield [Part(train.images[chosen], targets[chosen], own) for chosen, own in pairs]
 
 
@@ -193,14 +197,14 @@ def train_epoch(state: TrainingState, train: ImageSet, recipe: Recipe) -> tuple[
     """
     for network in state.replicas:
         network.train()
-    count, size, parts = len(train.labels), recipe.size(state.finished), len(state.replicas)
+    count, size, num_parts = len(train.labels), recipe.size(state.finished), len(state.replicas)
     steps = math.ceil(count / recipe.batch_size)
     sums = torch.zeros(2, device=train.images.device)
-    with parallel.workers(parts) as pool:
-        for number, batch in enumerate(batches(train, recipe, parts), state.finished * steps):
+    with parallel.workers(num_parts) as pool:
+        for number, parts in enumerate(batches(train, recipe, num_parts), state.finished * steps):
             set_rates(state.optimizers, recipe.schedule(number / (recipe.epochs * steps)))
             box = random_box(size) if torch.rand(()) < recipe.cutmix_share else None
-            sums += train_step(state, batch, size, box, pool)
+            sums += train_step(state, parts, size, box, pool)
             # Early on, a short memory: the average must not remember the start.
             decay = min(recipe.average_decay, (2 + number) / (11 + number))
             update_average(state.average, state.network, decay)
@@ -243,17 +247,18 @@ def start(
     make_network: Callable[[], nn.Module], recipe: Recipe, device: torch.device | str
 ) -> TrainingState:
     """An untrained network, its average and its optimisers, on the device; on the CPU with the
-    replicas that work on the parts of a batch. A GPU is faster with whole batches.
+    replicas that work on the parts of a batch.
     """
     network, average = (
         make_network().to(device).to(memory_format=torch.channels_last) for _ in range(2)
     )
-    parts = recipe.parts if torch.device(device).type == "cpu" else 1
+    # A GPU has cores enough for one operation on a whole batch, and one queue.
+    num_parts = recipe.parts if torch.device(device).type == "cpu" else 1
     average.load_state_dict(network.state_dict())
     names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
     optimizers = make_optimizers(network, recipe)
     return TrainingState(
-        parallel.replicas(network, parts), average, optimizers, {name: [] for name in names}
+        parallel.replicas(network, num_parts), average, optimizers, {name: [] for name in names}
     )
 
 
@@ -305,7 +310,7 @@ def train_classifier(
     """
     set_seed(seed)
     state = start(make_network, recipe, device)
-    key = fingerprint(state.network, train, valid, recipe, seed)
+    key = fingerprint(state, train, valid, recipe, seed)
     if checkpoint:
         load_checkpoint(state, key, checkpoint)
     first = state.finished

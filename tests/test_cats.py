@@ -102,7 +102,7 @@ class StopError(Exception):
 
 
 def test_an_interrupted_training_ends_like_an_undisturbed_one(tmp_path, monkeypatch):
-    train, valid = toy_set(64, 0), toy_set(20, 1)
+    train, valid = toy_set(67, 0), toy_set(20, 1)
     undisturbed = training.train_classifier(small_network, train, valid, RECIPE)
     original, finished = training.save_checkpoint, []
 
@@ -124,13 +124,15 @@ def test_an_interrupted_training_ends_like_an_undisturbed_one(tmp_path, monkeypa
 
 
 def test_two_threads_train_like_one():
-    """The parts of a batch do not get into each other's way."""
-    train, valid, threads = toy_set(64, 0), toy_set(20, 1), torch.get_num_threads()
+    """The parts of a batch do not get into each other's way; the last batch is one picture."""
+    train, valid, threads = toy_set(65, 0), toy_set(20, 1), torch.get_num_threads()
     results = []
-    for count in (1, 2):
-        torch.set_num_threads(count)
-        results.append(training.train_classifier(small_network, train, valid, RECIPE))
-    torch.set_num_threads(threads)
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            results.append(training.train_classifier(small_network, train, valid, RECIPE))
+    finally:
+        torch.set_num_threads(threads)
     alone, together = (torch.tensor(list(result.history.values())) for result in results)
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 
@@ -255,7 +257,7 @@ def test_muon_moves_every_filter_of_a_depthwise_bank_by_the_same_length():
     filters.grad = torch.randn(6, 1, 3, 3) * torch.logspace(-3, 3, 6).view(-1, 1, 1, 1)
     muon.Muon([filters], lr=0.1).step()
     lengths = (filters.detach() - before).flatten(1).norm(dim=1)
-    assert lengths.min() > 0.06 and lengths.max() < 0.13
+    torch.testing.assert_close(lengths, torch.full((6,), 0.1))
 
 
 def test_schedule_rises_along_a_line_and_ends_at_nothing():

@@ -1,7 +1,9 @@
 """Parts of a batch, side by side."""
 
 import threading
+import time
 
+import pytest
 import torch
 from torch import nn
 
@@ -59,12 +61,32 @@ def test_workers_divide_the_threads_and_give_them_back():
         torch.set_num_threads(before)
 
 
-def test_one_thread_works_on_all_parts_in_turn():
+@pytest.mark.parametrize(("threads", "expected"), [(1, 1), (2, 2), (5, 2)])
+def test_no_more_workers_than_parts_and_threads(threads, expected):
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+
+    def who() -> int:
+        time.sleep(0.05)  # long enough for all workers there are to take their turn
+        return threading.get_ident()
+
+    torch.set_num_threads(threads)
     try:
         with parallel.workers(2) as pool:
-            names = {pool.submit(threading.get_ident).result() for _ in range(4)}
-        assert len(names) == 1
+            found = [pool.submit(who) for _ in range(4)]
+        assert len({one.result() for one in found}) == expected
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_threads_are_given_back_after_an_error():
+    before, later = torch.get_num_threads(), []
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(ZeroDivisionError), parallel.workers(2) as pool:
+            pool.submit(lambda: 1 / 0).result()
+        thread = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+        assert later == [2]
     finally:
         torch.set_num_threads(before)
