@@ -75,9 +75,9 @@ VARIANTS: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], dict[str, Any
     "without smoothed labels": (cnn.BigCatsNet, {"label_smoothing": 0.0}, {}),
     "without averaged weights": (cnn.BigCatsNet, {"average_decay": 0.0}, {}),
     "without augmentation but mirroring": (cnn.BigCatsNet, {}, {"training.augment": only_mirrored}),
-    "width 2/3": (net(8, 16, 24, 32), {}, {}),
-    "width 3/2": (net(16, 32, 48, 72), {}, {}),
-    "width 9/4": (net(24, 48, 72, 112), {}, {}),
+    "width 1/2": (net(8, 16, 24, 32), {}, {}),
+    "width 2/3": (net(8, 24, 32, 48), {}, {}),
+    "width 3/2": (net(24, 48, 72, 112), {}, {}),
 }  # fmt: skip
 
 

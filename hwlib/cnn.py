@@ -24,7 +24,7 @@ CLASS_NAMES = [
 ]
 IMAGE_SIZE = 192  # pixels of a side, in memory
 VIEW = 160  # the central pixels of these by which a picture is judged
-WIDTHS = (8, 24, 32, 48)  # channels of the stem and of the three stages
+WIDTHS = (16, 32, 48, 72)  # channels of the stem and of the three stages
 
 
 def conv(

@@ -81,7 +81,7 @@ class Parameters(BaseModel):
     learning_rate: LearningRate = 0.01
     learning_rates: LearningRates = [0.001, 0.01, 0.1]
     mlp_epochs: Epochs = 16
-    cnn_epochs: Epochs = 160
+    cnn_epochs: Epochs = 120
     vgg_weights: Weights = "imagenet"
     output_dir: Text = "out/notebook"
     hwlib_url: Text = "https://github.com/OWNER/homework-1"

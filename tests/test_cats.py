@@ -48,7 +48,7 @@ def test_class_file_stands_alone(tmp_path):
     done = subprocess.run(
         [sys.executable, "-I", copy], cwd=tmp_path, capture_output=True, text=True
     )
-    assert done.stdout == "47,123 parameters; output (2, 10)\n", done.stderr
+    assert done.stdout == "98,855 parameters; output (2, 10)\n", done.stderr
 
 
 def test_any_picture_size_will_do_and_mirroring_changes_nothing():

@@ -1,0 +1,77 @@
+"""Stored trainings on held-out pictures, and what is read from them."""
+
+import statistics
+
+import pandas as pd
+import pytest
+
+from hwlib import cnn, study
+from hwlib.evaluation import wilson_interval
+from hwlib.parameters import Parameters
+
+
+def run(variant: str, seed: int, epochs: int, correct: int, parameters: int = 10) -> dict:
+    return {
+        "variant": variant,
+        "seed": seed,
+        "epochs": epochs,
+        "parameters": parameters,
+        "correct": correct,
+        "total": 200,
+        "core_seconds": 60.0 * seed,
+        "curve": [[4, 30.0, 0.4], [8, 60.0, correct / 200]],
+    }
+
+
+RUNS = pd.DataFrame(
+    [
+        run("ours", 1, 40, 180),
+        run("ours", 2, 40, 190),
+        run("ours", 1, 8, 150),
+        run("without spots", 1, 8, 140),
+        run("width 2", 1, 8, 160, parameters=20),
+        run("reference", 1, 60, 100, parameters=90),
+    ]
+)
+
+
+def test_starts_of_a_variant_are_averaged_and_lengths_kept_apart():
+    summary = study.summarise(RUNS).set_index(["variant", "epochs"])
+    long = summary.loc[("ours", 40)]
+    assert long["runs"] == 2 and long["core_minutes"] == pytest.approx(1.5)
+    assert long["accuracy"] == pytest.approx(0.925)
+    assert long["deviation"] == pytest.approx(statistics.stdev([0.9, 0.95]))
+    assert long["interval"] == wilson_interval(185, 200)
+    assert summary.loc[("ours", 8)]["accuracy"] == 0.75
+
+
+def test_parts_are_compared_with_the_whole_at_the_same_length_alone():
+    found = study.ablation(RUNS)
+    assert found[["variant", "epochs"]].values.tolist() == [["ours", 8], ["without spots", 8]]
+
+
+def test_frontier_is_in_the_order_of_length_and_size_and_leaves_out_the_parts():
+    found = study.frontier(RUNS)
+    assert found[["variant", "parameters"]].values.tolist() == [
+        ["ours", 10],
+        ["width 2", 20],
+        ["ours", 10],
+        ["reference", 90],
+    ]
+
+
+def test_people_read_percentages_and_a_dash_for_a_single_start():
+    table = study.for_people(study.frontier(RUNS))
+    assert table.loc["known solution", "accuracy"] == "50.0%"
+    assert table["deviation"].tolist() == ["–", "–", "± 3.5", "–"]
+
+
+def test_what_is_stored_was_trained_with_the_networks_of_today():
+    runs = study.load_runs()
+    sizes = runs.groupby("variant")["parameters"].agg(set)
+    assert all(len(found) == 1 for found in sizes)
+    assert sizes[study.FULL] == {cnn.count_parameters(cnn.BigCatsNet())}
+    assert sizes[study.REFERENCE] == {438_386}  # as the assignment says
+    assert sizes["width 2/3"] == {cnn.count_parameters(cnn.BigCatsNet(widths=(8, 24, 32, 48)))}
+    assert Parameters().cnn_epochs in set(runs.loc[runs["variant"] == study.FULL, "epochs"])
+    assert len(study.ablation(runs)) > 3
