@@ -123,16 +123,12 @@ def test_an_interrupted_training_ends_like_an_undisturbed_one(tmp_path, monkeypa
         assert torch.equal(resumed.state_dict[name], value)
 
 
-def test_two_threads_train_like_one():
+def test_two_threads_train_like_one(use_threads):
     """The parts of a batch do not get into each other's way; the last batch is one picture."""
-    train, valid, threads = toy_set(65, 0), toy_set(20, 1), torch.get_num_threads()
-    results = []
-    try:
-        for count in (1, 2):
-            torch.set_num_threads(count)
-            results.append(training.train_classifier(small_network, train, valid, RECIPE))
-    finally:
-        torch.set_num_threads(threads)
+    train, valid, results = toy_set(65, 0), toy_set(20, 1), []
+    for count in (1, 2):
+        use_threads(count)
+        results.append(training.train_classifier(small_network, train, valid, RECIPE))
     alone, together = (torch.tensor(list(result.history.values())) for result in results)
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -39,54 +40,42 @@ def test_gathered_gradients_are_the_batch_s_where_parts_do_not_share_statistics(
     assert all(weight.grad is None for weight in networks[1].parameters())
 
 
-def test_workers_divide_the_threads_and_give_them_back():
-    before, together = torch.get_num_threads(), threading.Barrier(2, timeout=10)
+def threads_of_a_later_thread() -> int:
+    """How many threads torch uses in a thread that starts now."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(torch.get_num_threads).result()
+
+
+def test_workers_divide_the_threads_and_give_them_back(use_threads):
+    use_threads(4)
+    together = threading.Barrier(2, timeout=10)
 
     def threads_of_a_worker() -> int:
         together.wait()  # so that each is asked once, at the same time
         return torch.get_num_threads()
 
-    torch.set_num_threads(4)
-    try:
-        with parallel.workers(2) as pool:
-            found = [pool.submit(threads_of_a_worker) for _ in range(2)]
-            assert [one.result() for one in found] == [2, 2]
-            assert torch.get_num_threads() == 4
-        later: list[int] = []
-        thread = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
-        thread.start()
-        thread.join()
-        assert later == [4]
-    finally:
-        torch.set_num_threads(before)
+    with parallel.workers(2) as pool:
+        found = [pool.submit(threads_of_a_worker) for _ in range(2)]
+        assert [one.result() for one in found] == [2, 2]
+        assert torch.get_num_threads() == 4
+    assert threads_of_a_later_thread() == 4
 
 
 @pytest.mark.parametrize(("threads", "expected"), [(1, 1), (2, 2), (5, 2)])
-def test_no_more_workers_than_parts_and_threads(threads, expected):
-    before = torch.get_num_threads()
+def test_no_more_workers_than_parts_and_threads(use_threads, threads, expected):
+    use_threads(threads)
 
     def who() -> int:
         time.sleep(0.05)  # long enough for all workers there are to take their turn
         return threading.get_ident()
 
-    torch.set_num_threads(threads)
-    try:
-        with parallel.workers(2) as pool:
-            found = [pool.submit(who) for _ in range(4)]
-        assert len({one.result() for one in found}) == expected
-    finally:
-        torch.set_num_threads(before)
+    with parallel.workers(2) as pool:
+        found = [pool.submit(who) for _ in range(4)]
+    assert len({one.result() for one in found}) == expected
 
 
-def test_threads_are_given_back_after_an_error():
-    before, later = torch.get_num_threads(), []
-    torch.set_num_threads(2)
-    try:
-        with pytest.raises(ZeroDivisionError), parallel.workers(2) as pool:
-            pool.submit(lambda: 1 / 0).result()
-        thread = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
-        thread.start()
-        thread.join()
-        assert later == [2]
-    finally:
-        torch.set_num_threads(before)
+def test_threads_are_given_back_after_an_error(use_threads):
+    use_threads(2)
+    with pytest.raises(ZeroDivisionError), parallel.workers(2) as pool:
+        pool.submit(lambda: 1 / 0).result()
+    assert threads_of_a_later_thread() == 2
