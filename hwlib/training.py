@@ -66,7 +66,7 @@ class Recipe:
 
 @dataclass
 class TrainingResult:
-    """The curves, and the weights of the epoch with the best validation accuracy."""
+    """The curves, and the weights of the last epoch with the best validation accuracy."""
 
     history: History
     best_epoch: int
@@ -263,20 +263,14 @@ def start(
 
 
 def record_epoch(state: TrainingState, figures: tuple[float, ...]) -> None:
-    """Append an epoch's figures; keep the averaged weights where the validation accuracy (then the
-    loss) is best.
+    """Append an epoch's figures; keep the averaged weights where the validation accuracy is best:
+    among equals the last, which has learnt longest at the lowest rate.
     """
     for values, figure in zip(state.history.values(), figures, strict=True):
         values.append(figure)
-    ranks = list(
-        zip(
-            state.history["validation_accuracy"],
-            [-v for v in state.history["validation_loss"]],
-            strict=True,
-        )
-    )
-    if ranks[-1] == max(ranks):
-        state.best_epoch = len(ranks)
+    accuracy = state.history["validation_accuracy"]
+    if accuracy[-1] == max(accuracy):
+        state.best_epoch = len(accuracy)
         state.best_state = {
             name: value.cpu().clone() for name, value in state.average.state_dict().items()
         }

@@ -97,6 +97,17 @@ def test_training_learns_and_keeps_the_best_epoch():
     assert evaluation.score(network, toy_set(20, 1)).correct == 20
 
 
+def test_among_equally_good_epochs_the_last_is_kept():
+    state = training.start(small_network, RECIPE, "cpu")
+    for epoch, accuracy in enumerate((0.5, 0.9, 0.8, 0.9, 0.7), 1):
+        state.average.load_state_dict({k: v + epoch for k, v in state.average.state_dict().items()})
+        training.record_epoch(state, (1.0, 0.5, float(epoch), accuracy))
+        if epoch == 4:
+            kept = {name: value.clone() for name, value in state.average.state_dict().items()}
+    assert state.best_epoch == 4
+    assert all(torch.equal(state.best_state[name], value) for name, value in kept.items())
+
+
 class StopError(Exception):
     pass
 
