@@ -46,13 +46,14 @@ def our_epoch(
 ) -> tuple[Task, Task]:
     """An epoch of our training at ``size`` pixels, and its data alone."""
     recipe = training.Recipe(epochs=10**6, sizes=((size, 1.0),))
-    state = training.start(make_network, recipe, "cpu")
+    state = training.start(make_network, images, recipe, "cpu")
     resized = training.resize_for(images, size, "cpu")
 
     def data_alone() -> None:
+        targets = training.targets_now(state, resized.labels, recipe)
         with parallel.workers(recipe.parts) as pool:
-            for batch in training.batches(resized, recipe, recipe.parts):
-                work = [pool.submit(augment, part.images, part.numbers, size) for part in batch]
+            for _, parts in training.batches(resized, targets, recipe, recipe.parts):
+                work = [pool.submit(augment, part.images, part.numbers, size) for part in parts]
                 for one in work:
                     one.result()
 

@@ -59,17 +59,13 @@ def only_mirrored(images: torch.Tensor, numbers: torch.Tensor, size: int) -> tor
     return augment.affine(images.float() / 255, numbers[:, :5], size, **still)
 
 
-def whole(x: torch.Tensor) -> torch.Tensor:
-    """In the place of the central view: the whole picture."""
-    return x
-
-
 VARIANTS: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], dict[str, Any]]] = {
     # name: network, changes to the recipe, what is replaced in hwlib
     "ours": (cnn.BigCatsNet, {}, {}),
     "without Muon (AdamW)": (cnn.BigCatsNet, {}, {"training.make_optimizers": with_adamw}),
     "without channel attention": (cnn.BigCatsNet, {}, {"cnn.ChannelAttention": nn.Identity}),
-    "without the central view": (cnn.BigCatsNet, {}, {"cnn.central": whole}),
+    "without a second view": (cnn.BigCatsNet, {}, {"cnn.VIEWS": (160,)}),
+    "without its own answers": (cnn.BigCatsNet, {"own_share": 0.0}, {}),
     "without cutmix": (cnn.BigCatsNet, {"cutmix_share": 0.0}, {}),
     "without growing pictures": (cnn.BigCatsNet, {"sizes": ((160, 1.0),)}, {}),
     "without smoothed labels": (cnn.BigCatsNet, {"label_smoothing": 0.0}, {}),

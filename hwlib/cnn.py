@@ -23,7 +23,7 @@ CLASS_NAMES = [
     "TIGER",
 ]
 IMAGE_SIZE = 192  # pixels of a side, in memory
-VIEW = 160  # the central pixels of these by which a picture is judged
+VIEWS = (192, 160)  # by which a picture is judged: the whole of it, and the central pixels
 WIDTHS = (16, 32, 48, 72)  # channels of the stem and of the three stages
 
 
@@ -84,18 +84,18 @@ def inverted_residual(inputs: int, outputs: int, expansion: float, stride: int =
     return Residual(*layers) if stride == 1 and inputs == outputs else nn.Sequential(*layers)
 
 
-def central(x: Tensor) -> Tensor:
-    """The central ``VIEW`` pixels of pictures (B, 3, H, W) of ``IMAGE_SIZE``."""
-    edge = (IMAGE_SIZE - VIEW) // 2
-    return x[..., edge : edge + VIEW, edge : edge + VIEW]
+def central(x: Tensor, side: int) -> Tensor:
+    """The central ``side`` x ``side`` pixels of pictures (B, 3, H, W)."""
+    top, left = ((pixels - side) // 2 for pixels in x.shape[-2:])
+    return x[..., top : top + side, left : left + side]
 
 
 class BigCatsNet(nn.Module):
     """Ten species of big cats, (B, 3, H, W) RGB in [0, 1] to logits (B, 10).
 
-    Normalisation is part of the network. In evaluation mode so are the resize to ``IMAGE_SIZE``,
-    the cut to the central ``VIEW`` and the average over the picture and its mirror image, so nobody
-    can preprocess it wrongly.
+    Normalisation is part of the network. In evaluation mode so are the resize to ``IMAGE_SIZE`` and
+    the average over two views, the whole picture and its middle, and over their mirror images, so
+    nobody can preprocess it wrongly.
 
     Args:
         num_classes: number of logits.
@@ -132,8 +132,8 @@ class BigCatsNet(nn.Module):
             return self.head(self.feature_map(x))
         if x.shape[-2:] != (IMAGE_SIZE, IMAGE_SIZE):
             x = F.interpolate(x, (IMAGE_SIZE, IMAGE_SIZE), mode="bilinear", antialias=True)
-        x = central(x)
-        return (self.head(self.feature_map(x)) + self.head(self.feature_map(x.flip(-1)))) / 2
+        views = [central(one, side) for side in VIEWS for one in (x, x.flip(-1))]
+        return torch.stack([self.head(self.feature_map(view)) for view in views]).mean(0)
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -97,11 +97,16 @@ def class_activation_maps(network: BigCatsNet, images: Tensor, classes: Tensor) 
 
 
 def parameter_table(network: nn.Module, example: Tensor) -> pd.DataFrame:
-    """Stages in order: output shape for one ``example`` (1, 3, H, W), weights, their share."""
+    """Stages in order: output shape for the whole of one ``example`` (1, 3, H, W), weights, their
+    share."""
     network = deepcopy(network).eval()  # the hooks are gone with the copy
     stages, shapes = dict(network.named_children()), {}
+
+    def note(stage: nn.Module, _: tuple[Tensor], y: Tensor) -> None:
+        shapes.setdefault(stage, y.shape[1:])  # the first view's is the whole picture's
+
     for stage in stages.values():
-        stage.register_forward_hook(lambda stage, _, y: shapes.update({stage: y.shape[1:]}))
+        stage.register_forward_hook(note)
     with torch.no_grad():
         network(example)
     counts = pd.Series({name: count_parameters(stage) for name, stage in stages.items()})

@@ -22,6 +22,8 @@ from hwlib.muon import Muon
 from hwlib.pictures import ImageSet
 from hwlib.seeding import set_seed
 
+ANSWER_SHARE = 0.1  # by which a new answer about a picture moves the mean of the earlier ones
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -30,7 +32,8 @@ class Recipe:
     ``sizes`` holds pairs (pixels, share of the epochs up to which they are used): the coarse things
     are learnt cheaply first. On the CPU a batch is worked on in ``parts``, each with batch-norm
     statistics of its own; a GPU is given whole batches. ``lr`` is Muon's, for the filters;
-    ``adam_lr`` is AdamW's, for all other weights.
+    ``adam_lr`` is AdamW's, for all other weights. ``own_share`` is how much of its targets a
+    network draws, at the end, from its own earlier answers.
     """
 
     epochs: int
@@ -44,6 +47,7 @@ class Recipe:
     warm_up: float = 0.1
     label_smoothing: float = 0.1
     average_decay: float = 0.99
+    own_share: float = 0.8
 
     def size(self, epoch: int) -> int:
         """Pixels of the pictures in an epoch, counted from 0."""
@@ -125,6 +129,15 @@ def soft_targets(labels: Tensor, num_classes: int, smoothing: float) -> Tensor:
     return F.one_hot(labels, num_classes) * (1 - smoothing) + smoothing / num_classes
 
 
+def targets_now(state: TrainingState, labels: Tensor, recipe: Recipe) -> Tensor:
+    """What the network is to say of every training picture in this epoch, (N, K): the smoothed
+    label, and a growing share of what it has said so far.
+    """
+    smoothed = soft_targets(labels, state.answers.shape[1], recipe.label_smoothing)
+    share = recipe.own_share * state.finished / recipe.epochs
+    return smoothed.lerp(state.answers, share)
+
+
 class Part(NamedTuple):
     """Part of a batch of B pictures: images uint8 (B, 3, S, S), target probabilities (B, K), and
     the random numbers (B, NUMBERS) of their augmentation.
@@ -135,27 +148,28 @@ class Part(NamedTuple):
     numbers: Tensor
 
 
-def backward(network: nn.Module, part: Part, size: int, box: Box | None, count: int) -> Tensor:
+def backward(
+    network: nn.Module, part: Part, size: int, box: Box | None, count: int
+) -> tuple[Tensor, Tensor]:
     """Augment a part, with cutmix where there is a box, and leave in the network its share of the
-    gradient of the mean loss over ``count`` pictures; the summed loss and the right answers, (2,),
-    still on the device.
+    gradient of the mean loss over ``count`` pictures; the losses' sum and the logits (B, K), still
+    on the device.
     """
     images, targets = augment(part.images, part.numbers, size), part.targets
     if box:
         images, targets = cutmix(images, targets, box)
     with mixed_precision(images.device):
-        logits = network(images.contiguous(memory_format=torch.channels_last))
-    loss = F.cross_entropy(logits.float(), targets, reduction="sum")
+        logits = network(images.contiguous(memory_format=torch.channels_last)).float()
+    loss = F.cross_entropy(logits, targets, reduction="sum")
     (loss / count).backward()
-    correct = logits.detach().argmax(1) == targets.argmax(1)
-    return torch.stack([loss.detach(), correct.sum()])
+    return loss.detach(), logits.detach()
 
 
 def train_step(
     state: TrainingState, parts: list[Part], size: int, box: Box | None, pool: Executor
-) -> Tensor:
-    """One step on the parts of a batch, worked on at once; the summed loss and the right answers,
-    (2,), still on the device.
+) -> tuple[Tensor, Tensor]:
+    """One step on the parts of a batch, worked on at once; the losses' sum and the logits of the
+    batch (B, K), still on the device.
     """
     count = sum(len(part.images) for part in parts)
     networks = state.replicas[: len(parts)]
@@ -163,12 +177,12 @@ def train_step(
         pool.submit(backward, network, part, size, box, count)
         for network, part in zip(networks, parts, strict=True)
     ]
-    sums = torch.stack([one.result() for one in work]).sum(0)
+    losses, logits = zip(*(one.result() for one in work), strict=True)
     parallel.gather_gradients(networks)
     for optimizer in state.optimizers:
         optimizer.step()
         optimizer.zero_grad()
-    return sums
+    return torch.stack(losses).sum(), torch.cat(logits)
 
 
 def set_rates(optimizers: list[torch.optim.Optimizer], share: float) -> None:
@@ -177,18 +191,19 @@ def set_rates(optimizers: list[torch.optim.Optimizer], share: float) -> None:
         group["lr"] = share * group["initial_lr"]
 
 
-def batches(train: ImageSet, recipe: Recipe, num_parts: int) -> Iterator[list[Part]]:
-    """All pictures in a new random order, in batches of ``num_parts`` parts each (fewer where the
-    last batch has fewer pictures than that).
+def batches(
+    train: ImageSet, targets: Tensor, recipe: Recipe, num_parts: int
+) -> Iterator[tuple[Tensor, list[Part]]]:
+    """All pictures in a new random order, in batches: the pictures' numbers (B,), and ``num_parts``
+    parts (fewer where the last batch has fewer pictures than that).
     """
     device, count = train.images.device, len(train.labels)
     order, numbers = torch.randperm(count).to(device), torch.rand(count, NUMBERS).to(device)
-    targets = soft_targets(train.labels, len(train.class_names), recipe.label_smoothing)
     for batch, drawn in zip(
         order.split(recipe.batch_size), numbers.split(recipe.batch_size), strict=True
     ):
         pairs = zip(batch.chunk(num_parts), drawn.chunk(num_parts), strict=True)
-        yield [Part(train.images[chosen], targets[chosen], own) for chosen, own in pairs]
+        yield batch, [Part(train.images[chosen], targets[chosen], own) for chosen, own in pairs]
 
 
 def train_epoch(state: TrainingState, train: ImageSet, recipe: Recipe) -> tuple[float, float]:
@@ -200,11 +215,16 @@ def train_epoch(state: TrainingState, train: ImageSet, recipe: Recipe) -> tuple[
     count, size, num_parts = len(train.labels), recipe.size(state.finished), len(state.replicas)
     steps = math.ceil(count / recipe.batch_size)
     sums = torch.zeros(2, device=train.images.device)
+    targets = targets_now(state, train.labels, recipe)
+    first = state.finished * steps
     with parallel.workers(num_parts) as pool:
-        for number, parts in enumerate(batches(train, recipe, num_parts), state.finished * steps):
+        for number, (batch, parts) in enumerate(batches(train, targets, recipe, num_parts), first):
             set_rates(state.optimizers, recipe.schedule(number / (recipe.epochs * steps)))
             box = random_box(size) if torch.rand(()) < recipe.cutmix_share else None
-            sums += train_step(state, parts, size, box, pool)
+            loss, logits = train_step(state, parts, size, box, pool)
+            sums += torch.stack([loss, (logits.argmax(1) == train.labels[batch]).sum()])
+            if not box:  # what it says of a mixture is no answer to either picture
+                state.answers[batch] = state.answers[batch].lerp(logits.softmax(1), ANSWER_SHARE)
             # Early on, a short memory: the average must not remember the start.
             decay = min(recipe.average_decay, (2 + number) / (11 + number))
             update_average(state.average, state.network, decay)
@@ -244,10 +264,13 @@ def make_optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Opti
 
 
 def start(
-    make_network: Callable[[], nn.Module], recipe: Recipe, device: torch.device | str
+    make_network: Callable[[], nn.Module],
+    train: ImageSet,
+    recipe: Recipe,
+    device: torch.device | str,
 ) -> TrainingState:
     """An untrained network, its average and its optimisers, on the device; on the CPU with the
-    replicas that work on the parts of a batch.
+    replicas that work on the parts of a batch. It has said of every picture what its label says.
     """
     network, average = (
         make_network().to(device).to(memory_format=torch.channels_last) for _ in range(2)
@@ -257,9 +280,9 @@ def start(
     average.load_state_dict(network.state_dict())
     names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
     optimizers = make_optimizers(network, recipe)
-    return TrainingState(
-        parallel.replicas(network, num_parts), average, optimizers, {name: [] for name in names}
-    )
+    answers = soft_targets(train.labels, len(train.class_names), recipe.label_smoothing).to(device)
+    replicas, history = parallel.replicas(network, num_parts), {name: [] for name in names}
+    return TrainingState(replicas, average, optimizers, answers, history)
 
 
 def record_epoch(state: TrainingState, figures: tuple[float, ...]) -> None:
@@ -303,7 +326,7 @@ def train_classifier(
         checkpoint: file to save to and to continue from.
     """
     set_seed(seed)
-    state = start(make_network, recipe, device)
+    state = start(make_network, train, recipe, device)
     key = fingerprint(state, train, valid, recipe, seed)
     if checkpoint:
         load_checkpoint(state, key, checkpoint)

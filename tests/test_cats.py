@@ -7,11 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageOps
 from torch import nn
 
 from hwlib import augment, cnn, evaluation, holdout, muon, training
@@ -59,15 +62,18 @@ def test_any_picture_size_will_do_and_mirroring_changes_nothing():
         torch.testing.assert_close(network(pictures), network(pictures.flip(-1)))
 
 
-def test_the_edge_of_a_picture_does_not_count():
-    network = cnn.BigCatsNet().eval()
-    pictures = torch.rand(1, 3, cnn.IMAGE_SIZE, cnn.IMAGE_SIZE)
-    edge = (cnn.IMAGE_SIZE - cnn.VIEW) // 2
-    framed = nn.functional.pad(pictures[..., edge:-edge, edge:-edge], (edge,) * 4)
+def test_the_answer_is_the_mean_over_the_whole_picture_and_its_middle():
+    network, ramp = cnn.BigCatsNet().eval(), np.arange(192)
+    nn.init.normal_(network.head[-1].weight, std=100)  # untrained, all pictures are nearly alike
+    pixels = np.stack(np.broadcast_arrays(ramp[:, None], ramp, ramp[:, None] * ramp % 256), -1)
+    picture = Image.fromarray(pixels.astype(np.uint8))
+    middle = picture.crop((16, 16, 176, 176))
+    seen = [view for one in (picture, middle) for view in (one, ImageOps.mirror(one))]
+    tensors = [torch.from_numpy(np.array(one)).permute(2, 0, 1)[None] / 255 for one in seen]
     with torch.no_grad():
-        torch.testing.assert_close(network(framed), network(pictures))
-        framed[..., edge, edge] += 1
-        assert not torch.equal(network(framed), network(pictures))
+        logits = torch.cat([network.head(network.feature_map(x)) for x in tensors])
+        torch.testing.assert_close(network(tensors[0])[0], logits.mean(0), atol=1e-3, rtol=0)
+    assert (logits - logits.mean(0)).abs().amax(1).min() > 0.02
 
 
 def test_channel_attention_weighs_each_channel_by_its_neighbourhood():
@@ -98,7 +104,7 @@ def test_training_learns_and_keeps_the_best_epoch():
 
 
 def test_among_equally_good_epochs_the_last_is_kept():
-    state = training.start(small_network, RECIPE, "cpu")
+    state = training.start(small_network, toy_set(4, 0), RECIPE, "cpu")
     for epoch, accuracy in enumerate((0.5, 0.9, 0.8, 0.9, 0.7), 1):
         state.average.load_state_dict({k: v + epoch for k, v in state.average.state_dict().items()})
         training.record_epoch(state, (1.0, 0.5, float(epoch), accuracy))
@@ -106,6 +112,24 @@ def test_among_equally_good_epochs_the_last_is_kept():
             kept = {name: value.clone() for name, value in state.average.state_dict().items()}
     assert state.best_epoch == 4
     assert all(torch.equal(state.best_state[name], value) for name, value in kept.items())
+
+
+@pytest.mark.parametrize("cutmix_share", [0.0, 1.0])
+def test_the_network_s_own_answers_to_whole_pictures_join_the_targets(cutmix_share):
+    """With rates of zero every answer can be had afterwards from the network as it started."""
+    still = {"lr": 0.0, "adam_lr": 0.0, "own_share": 0.5, "cutmix_share": cutmix_share}
+    recipe = replace(RECIPE, epochs=4, batch_size=16, parts=1, sizes=((8, 1.0),), **still)
+    train = toy_set(16, 0)
+    state = training.start(small_network, train, recipe, "cpu")
+    labels = nn.functional.one_hot(train.labels, 2) * 0.9 + 0.05
+    torch.testing.assert_close(training.targets_now(state, train.labels, recipe), labels)
+    with patch.object(training, "augment", lambda images, numbers, size: images.float()):
+        training.record_epoch(state, (*training.train_epoch(state, train, recipe), 0.0, 0.0))
+    said = state.network.train()(train.images.float()).softmax(1).detach()
+    answers = labels if cutmix_share else 0.9 * labels + 0.1 * said
+    torch.testing.assert_close(state.answers, answers)
+    expected = 0.875 * labels + 0.125 * answers  # a quarter of the way to a half
+    torch.testing.assert_close(training.targets_now(state, train.labels, recipe), expected)
 
 
 class StopError(Exception):

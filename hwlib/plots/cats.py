@@ -6,7 +6,7 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from hwlib import evaluation
-from hwlib.cnn import BigCatsNet, central
+from hwlib.cnn import BigCatsNet
 from hwlib.evaluation import Score, class_activation_maps, confusion_matrix
 from hwlib.pictures import ImageSet
 from hwlib.plots.style import finish, new_figure, picture_grid, show_picture, show_values
@@ -75,7 +75,7 @@ def class_activation(network: BigCatsNet, result: Score, part: ImageSet) -> Figu
     """
     names = lower(part.class_names)
     first = [part.labels.tolist().index(label) for label in range(len(names))]
-    images, answers = central(part.images[first]), result.probabilities[first].argmax(1)
+    images, answers = part.images[first], result.probabilities[first].argmax(1)
     maps = class_activation_maps(network, images, answers)
     rows = -(-len(first) // PER_ROW)
     figure, axes = new_figure(2 * rows, PER_ROW, 6.6, 2.75 * rows)
