@@ -22,8 +22,6 @@ from hwlib.muon import Muon
 from hwlib.pictures import ImageSet
 from hwlib.seeding import set_seed
 
-ANSWER_SHARE = 0.1  # by which a new answer about a picture moves the mean of the earlier ones
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -32,8 +30,8 @@ class Recipe:
     ``sizes`` holds pairs (pixels, share of the epochs up to which they are used): the coarse things
     are learnt cheaply first. On the CPU a batch is worked on in ``parts``, each with batch-norm
     statistics of its own; a GPU is given whole batches. ``lr`` is Muon's, for the filters;
-    ``adam_lr`` is AdamW's, for all other weights. ``own_share`` is how much of its targets a
-    network draws, at the end, from its own earlier answers.
+    ``adam_lr`` is AdamW's, for all other weights. ``own_share`` is how much of its targets the
+    network draws, at the end, from its own earlier answers, a running mean with ``own_decay``.
     """
 
     epochs: int
@@ -48,6 +46,7 @@ class Recipe:
     label_smoothing: float = 0.1
     average_decay: float = 0.99
     own_share: float = 0.8
+    own_decay: float = 0.9
 
     def size(self, epoch: int) -> int:
         """Pixels of the pictures in an epoch, counted from 0."""
@@ -152,8 +151,8 @@ def backward(
     network: nn.Module, part: Part, size: int, box: Box | None, count: int
 ) -> tuple[Tensor, Tensor]:
     """Augment a part, with cutmix where there is a box, and leave in the network its share of the
-    gradient of the mean loss over ``count`` pictures; the losses' sum and the logits (B, K), still
-    on the device.
+    gradient of the mean loss over ``count`` pictures; the summed loss and the right answers, (2,),
+    and the logits (B, K), still on the device.
     """
     images, targets = augment(part.images, part.numbers, size), part.targets
     if box:
@@ -162,14 +161,15 @@ def backward(
         logits = network(images.contiguous(memory_format=torch.channels_last)).float()
     loss = F.cross_entropy(logits, targets, reduction="sum")
     (loss / count).backward()
-    return loss.detach(), logits.detach()
+    correct = logits.detach().argmax(1) == targets.argmax(1)
+    return torch.stack([loss.detach(), correct.sum()]), logits.detach()
 
 
 def train_step(
     state: TrainingState, parts: list[Part], size: int, box: Box | None, pool: Executor
 ) -> tuple[Tensor, Tensor]:
-    """One step on the parts of a batch, worked on at once; the losses' sum and the logits of the
-    batch (B, K), still on the device.
+    """One step on the parts of a batch, worked on at once; the summed loss and the right answers,
+    (2,), and the logits of the batch (B, K), still on the device.
     """
     count = sum(len(part.images) for part in parts)
     networks = state.replicas[: len(parts)]
@@ -177,12 +177,12 @@ def train_step(
         pool.submit(backward, network, part, size, box, count)
         for network, part in zip(networks, parts, strict=True)
     ]
-    losses, logits = zip(*(one.result() for one in work), strict=True)
+    sums, logits = zip(*(one.result() for one in work), strict=True)
     parallel.gather_gradients(networks)
     for optimizer in state.optimizers:
         optimizer.step()
         optimizer.zero_grad()
-    return torch.stack(losses).sum(), torch.cat(logits)
+    return torch.stack(sums).sum(0), torch.cat(logits)
 
 
 def set_rates(optimizers: list[torch.optim.Optimizer], share: float) -> None:
@@ -221,10 +221,11 @@ def train_epoch(state: TrainingState, train: ImageSet, recipe: Recipe) -> tuple[
         for number, (batch, parts) in enumerate(batches(train, targets, recipe, num_parts), first):
             set_rates(state.optimizers, recipe.schedule(number / (recipe.epochs * steps)))
             box = random_box(size) if torch.rand(()) < recipe.cutmix_share else None
-            loss, logits = train_step(state, parts, size, box, pool)
-            sums += torch.stack([loss, (logits.argmax(1) == train.labels[batch]).sum()])
+            batch_sums, logits = train_step(state, parts, size, box, pool)
+            sums += batch_sums
             if not box:  # what it says of a mixture is no answer to either picture
-                state.answers[batch] = state.answers[batch].lerp(logits.softmax(1), ANSWER_SHARE)
+                answers = state.answers[batch].lerp(logits.softmax(1), 1 - recipe.own_decay)
+                state.answers[batch] = answers
             # Early on, a short memory: the average must not remember the start.
             decay = min(recipe.average_decay, (2 + number) / (11 + number))
             update_average(state.average, state.network, decay)
