@@ -50,9 +50,9 @@ def our_epoch(
     resized = training.resize_for(images, size, "cpu")
 
     def data_alone() -> None:
-        targets = training.targets_now(state, resized.labels, recipe)
+        targets = training.distilled_targets(state, resized.labels, recipe)
         with parallel.workers(recipe.parts) as pool:
-            for _, parts in training.batches(resized, targets, recipe, recipe.parts):
+            for parts in training.batches(resized, targets, recipe, recipe.parts):
                 work = [pool.submit(augment, part.images, part.numbers, size) for part in parts]
                 for one in work:
                     one.result()

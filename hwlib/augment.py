@@ -86,6 +86,11 @@ class Box(NamedTuple):
     side: int
     size: int
 
+    @property
+    def share(self) -> float:
+        """Of the picture's area."""
+        return self.side**2 / self.size**2
+
 
 def random_box(size: int) -> Box:
     """A square somewhere in a picture; its share of the area is about uniform."""
@@ -104,5 +109,4 @@ def cutmix(images: Tensor, targets: Tensor, box: Box) -> tuple[Tensor, Tensor]:
     """
     part = (..., slice(box.top, box.top + box.side), slice(box.left, box.left + box.side))
     images[part] = images[part].roll(1, 0)
-    share = box.side**2 / box.size**2
-    return images, (1 - share) * targets + share * targets.roll(1, 0)
+    return images, (1 - box.share) * targets + box.share * targets.roll(1, 0)

@@ -17,14 +17,14 @@ class TrainingState:
 
     ``replicas`` are the network and copies that share its weights, one for each part of a batch.
     Only the network is kept: the batch-norm statistics that a copy adds up are never read.
-    ``answers`` are probabilities (N, K): what the network has said of every training picture,
-    averaged over the epochs.
+    ``ensemble`` is the running mean (N, K) of the probabilities that the network has given to every
+    training picture.
     """
 
     replicas: list[nn.Module]
     average: nn.Module
     optimizers: list[torch.optim.Optimizer]
-    answers: Tensor
+    ensemble: Tensor
     history: History
     best_epoch: int = 0
     best_state: dict[str, Tensor] = field(default_factory=dict)
@@ -49,7 +49,7 @@ def save_checkpoint(state: TrainingState, key: str, path: Path) -> None:
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
         "optimizers": [optimizer.state_dict() for optimizer in state.optimizers],
-        "answers": state.answers,
+        "ensemble": state.ensemble,
         "history": state.history,
         "best_epoch": state.best_epoch,
         "best_state": state.best_state,
@@ -81,7 +81,7 @@ def load_checkpoint(state: TrainingState, key: str, path: Path) -> None:
     state.average.load_state_dict(content["average"])
     for optimizer, saved in zip(state.optimizers, content["optimizers"], strict=True):
         optimizer.load_state_dict(saved)
-    state.answers.copy_(content["answers"])
+    state.ensemble.copy_(content["ensemble"])
     state.history, state.best_epoch, state.best_state = (
         content[name] for name in ("history", "best_epoch", "best_state")
     )

@@ -23,7 +23,7 @@ CLASS_NAMES = [
     "TIGER",
 ]
 IMAGE_SIZE = 192  # pixels of a side, in memory
-VIEWS = (192, 160)  # by which a picture is judged: the whole of it, and the central pixels
+VIEWS = (IMAGE_SIZE, 160)  # a picture is judged by all of it and by its central 160 pixels
 WIDTHS = (16, 32, 48, 72)  # channels of the stem and of the three stages
 
 

@@ -84,7 +84,7 @@ def between_spotted(result: Score, class_names: list[str]) -> str:
 
 @torch.no_grad()
 def class_activation_maps(network: BigCatsNet, images: Tensor, classes: Tensor) -> Tensor:
-    """Where each picture, as the network sees it, uint8 (N, 3, S, S), speaks for its class of
+    """Where each picture, uint8 (N, 3, S, S), speaks for its class of
     ``classes`` (N,): the head's weights applied at every place of the last feature map instead of
     to its average (Zhou et al., "Learning deep features for discriminative localization", 2016).
 
@@ -96,19 +96,15 @@ def class_activation_maps(network: BigCatsNet, images: Tensor, classes: Tensor) 
     return F.interpolate(maps.unsqueeze(1), images.shape[-2:], mode="bilinear").squeeze(1)
 
 
-def parameter_table(network: nn.Module, example: Tensor) -> pd.DataFrame:
-    """Stages in order: output shape for the whole of one ``example`` (1, 3, H, W), weights, their
-    share."""
+def parameter_table(network: BigCatsNet, example: Tensor) -> pd.DataFrame:
+    """Stages in order: output shape for one ``example`` (1, 3, H, W), weights, their share."""
     network = deepcopy(network).eval()  # the hooks are gone with the copy
     stages, shapes = dict(network.named_children()), {}
 
-    def note(stage: nn.Module, _: tuple[Tensor], y: Tensor) -> None:
-        shapes.setdefault(stage, y.shape[1:])  # the first view's is the whole picture's
-
     for stage in stages.values():
-        stage.register_forward_hook(note)
+        stage.register_forward_hook(lambda stage, _, y: shapes.update({stage: y.shape[1:]}))
     with torch.no_grad():
-        network(example)
+        network.head(network.feature_map(example))
     counts = pd.Series({name: count_parameters(stage) for name, stage in stages.items()})
     counts["sum"] = counts.sum()
     table = {

@@ -1,5 +1,5 @@
-"""Training of the big-cats network: Muon, growing pictures, averaged weights, a checkpoint after
-every epoch (Question 4.I).
+"""Training of the big-cats network: Muon, growing pictures, averaged weights, self-distillation, a
+checkpoint after every epoch (Question 4.I).
 """
 
 import hashlib
@@ -30,8 +30,9 @@ class Recipe:
     ``sizes`` holds pairs (pixels, share of the epochs up to which they are used): the coarse things
     are learnt cheaply first. On the CPU a batch is worked on in ``parts``, each with batch-norm
     statistics of its own; a GPU is given whole batches. ``lr`` is Muon's, for the filters;
-    ``adam_lr`` is AdamW's, for all other weights. ``own_share`` is how much of its targets the
-    network draws, at the end, from its own earlier answers, a running mean with ``own_decay``.
+    ``adam_lr`` is AdamW's, for all other weights. ``distillation_weight`` is the share towards
+    which the network's own predictions grow in its targets; ``ensemble_decay`` is that of their
+    running mean.
     """
 
     epochs: int
@@ -45,8 +46,8 @@ class Recipe:
     warm_up: float = 0.1
     label_smoothing: float = 0.1
     average_decay: float = 0.99
-    own_share: float = 0.8
-    own_decay: float = 0.9
+    distillation_weight: float = 0.8
+    ensemble_decay: float = 0.9
 
     def size(self, epoch: int) -> int:
         """Pixels of the pictures in an epoch, counted from 0."""
@@ -79,8 +80,8 @@ class TrainingResult:
 def fingerprint(
     state: TrainingState, train: ImageSet, valid: ImageSet, recipe: Recipe, seed: int
 ) -> str:
-    """Hash of all that the result depends on, but for rounding; a checkpoint of anything else is
-    not continued.
+    """Hash of all that the result depends on, but for rounding and this library's code; a
+    checkpoint of anything else is not continued.
     """
     sets = (train.sha256(), valid.sha256())
     kind = (len(state.replicas), str(state.network), torch.__version__)
@@ -128,21 +129,25 @@ def soft_targets(labels: Tensor, num_classes: int, smoothing: float) -> Tensor:
     return F.one_hot(labels, num_classes) * (1 - smoothing) + smoothing / num_classes
 
 
-def targets_now(state: TrainingState, labels: Tensor, recipe: Recipe) -> Tensor:
-    """What the network is to say of every training picture in this epoch, (N, K): the smoothed
-    label, and a growing share of what it has said so far.
+def distilled_targets(state: TrainingState, labels: Tensor, recipe: Recipe) -> Tensor:
+    """The targets of this epoch for every training picture, (N, K): the smoothed labels, and a
+    growing share of the network's own predictions (Kim et al., "Self-knowledge distillation with
+    progressive refinement of targets", 2021), as their running mean (Laine and Aila, "Temporal
+    ensembling for semi-supervised learning", 2017).
     """
-    smoothed = soft_targets(labels, state.answers.shape[1], recipe.label_smoothing)
-    share = recipe.own_share * state.finished / recipe.epochs
-    return smoothed.lerp(state.answers, share)
+    smoothed = soft_targets(labels, state.ensemble.shape[1], recipe.label_smoothing)
+    weight = recipe.distillation_weight * state.finished / recipe.epochs
+    return smoothed.lerp(state.ensemble, weight)
 
 
 class Part(NamedTuple):
-    """Part of a batch of B pictures: images uint8 (B, 3, S, S), target probabilities (B, K), and
-    the random numbers (B, NUMBERS) of their augmentation.
+    """Part of a batch of B pictures: indices in the training set (B,), images uint8 (B, 3, S, S),
+    labels (B,), target probabilities (B, K), random numbers (B, NUMBERS) of their augmentation.
     """
 
+    indices: Tensor
     images: Tensor
+    labels: Tensor
     targets: Tensor
     numbers: Tensor
 
@@ -152,17 +157,18 @@ def backward(
 ) -> tuple[Tensor, Tensor]:
     """Augment a part, with cutmix where there is a box, and leave in the network its share of the
     gradient of the mean loss over ``count`` pictures; the summed loss and the right answers, (2,),
-    and the logits (B, K), still on the device.
+    and the logits (B, K), still on the device. Right is the label of the larger part of a picture.
     """
-    images, targets = augment(part.images, part.numbers, size), part.targets
+    images, labels, targets = augment(part.images, part.numbers, size), part.labels, part.targets
     if box:
         images, targets = cutmix(images, targets, box)
+        labels = labels.roll(1) if box.share > 0.5 else labels
     with mixed_precision(images.device):
         logits = network(images.contiguous(memory_format=torch.channels_last)).float()
     loss = F.cross_entropy(logits, targets, reduction="sum")
     (loss / count).backward()
-    correct = logits.detach().argmax(1) == targets.argmax(1)
-    return torch.stack([loss.detach(), correct.sum()]), logits.detach()
+    correct = (logits.detach().argmax(1) == labels).sum()
+    return torch.stack([loss.detach(), correct]), logits.detach()
 
 
 def train_step(
@@ -185,6 +191,12 @@ def train_step(
     return torch.stack(sums).sum(0), torch.cat(logits)
 
 
+def update_ensemble(ensemble: Tensor, parts: list[Part], logits: Tensor, decay: float) -> None:
+    """Move the running means of a batch's predictions by 1 - decay towards today's."""
+    indices = torch.cat([part.indices for part in parts])
+    ensemble[indices] = ensemble[indices].lerp(logits.softmax(1), 1 - decay)
+
+
 def set_rates(optimizers: list[torch.optim.Optimizer], share: float) -> None:
     """Set every learning rate to a share of its highest."""
     for group in (group for optimizer in optimizers for group in optimizer.param_groups):
@@ -193,9 +205,9 @@ def set_rates(optimizers: list[torch.optim.Optimizer], share: float) -> None:
 
 def batches(
     train: ImageSet, targets: Tensor, recipe: Recipe, num_parts: int
-) -> Iterator[tuple[Tensor, list[Part]]]:
-    """All pictures in a new random order, in batches: the pictures' numbers (B,), and ``num_parts``
-    parts (fewer where the last batch has fewer pictures than that).
+) -> Iterator[list[Part]]:
+    """All pictures in a new random order, in batches of ``num_parts`` parts each (fewer where the
+    last batch has fewer pictures than that).
     """
     device, count = train.images.device, len(train.labels)
     order, numbers = torch.randperm(count).to(device), torch.rand(count, NUMBERS).to(device)
@@ -203,7 +215,10 @@ def batches(
         order.split(recipe.batch_size), numbers.split(recipe.batch_size), strict=True
     ):
         pairs = zip(batch.chunk(num_parts), drawn.chunk(num_parts), strict=True)
-        yield batch, [Part(train.images[chosen], targets[chosen], own) for chosen, own in pairs]
+        yield [
+            Part(chosen, train.images[chosen], train.labels[chosen], targets[chosen], own)
+            for chosen, own in pairs
+        ]
 
 
 def train_epoch(state: TrainingState, train: ImageSet, recipe: Recipe) -> tuple[float, float]:
@@ -215,19 +230,18 @@ def train_epoch(state: TrainingState, train: ImageSet, recipe: Recipe) -> tuple[
     count, size, num_parts = len(train.labels), recipe.size(state.finished), len(state.replicas)
     steps = math.ceil(count / recipe.batch_size)
     sums = torch.zeros(2, device=train.images.device)
-    targets = targets_now(state, train.labels, recipe)
+    targets = distilled_targets(state, train.labels, recipe)
     first = state.finished * steps
     with parallel.workers(num_parts) as pool:
-        for number, (batch, parts) in enumerate(batches(train, targets, recipe, num_parts), first):
-            set_rates(state.optimizers, recipe.schedule(number / (recipe.epochs * steps)))
+        for step, parts in enumerate(batches(train, targets, recipe, num_parts), first):
+            set_rates(state.optimizers, recipe.schedule(step / (recipe.epochs * steps)))
             box = random_box(size) if torch.rand(()) < recipe.cutmix_share else None
             batch_sums, logits = train_step(state, parts, size, box, pool)
             sums += batch_sums
-            if not box:  # what it says of a mixture is no answer to either picture
-                answers = state.answers[batch].lerp(logits.softmax(1), 1 - recipe.own_decay)
-                state.answers[batch] = answers
+            if not box:  # a prediction for a mixture is none for either picture
+                update_ensemble(state.ensemble, parts, logits, recipe.ensemble_decay)
             # Early on, a short memory: the average must not remember the start.
-            decay = min(recipe.average_decay, (2 + number) / (11 + number))
+            decay = min(recipe.average_decay, (2 + step) / (11 + step))
             update_average(state.average, state.network, decay)
     loss, correct = (sums / count).tolist()
     return loss, correct
@@ -271,7 +285,7 @@ def start(
     device: torch.device | str,
 ) -> TrainingState:
     """An untrained network, its average and its optimisers, on the device; on the CPU with the
-    replicas that work on the parts of a batch. It has said of every picture what its label says.
+    replicas that work on the parts of a batch. Its mean predictions begin at the smoothed labels.
     """
     network, average = (
         make_network().to(device).to(memory_format=torch.channels_last) for _ in range(2)
@@ -281,14 +295,14 @@ def start(
     average.load_state_dict(network.state_dict())
     names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
     optimizers = make_optimizers(network, recipe)
-    answers = soft_targets(train.labels, len(train.class_names), recipe.label_smoothing).to(device)
+    ensemble = soft_targets(train.labels, len(train.class_names), recipe.label_smoothing).to(device)
     replicas, history = parallel.replicas(network, num_parts), {name: [] for name in names}
-    return TrainingState(replicas, average, optimizers, answers, history)
+    return TrainingState(replicas, average, optimizers, ensemble, history)
 
 
 def record_epoch(state: TrainingState, figures: tuple[float, ...]) -> None:
     """Append an epoch's figures; keep the averaged weights where the validation accuracy is best:
-    among equals the last, which has learnt longest at the lowest rate.
+    among equals the last, which was trained longest and at the lowest rates.
     """
     for values, figure in zip(state.history.values(), figures, strict=True):
         values.append(figure)

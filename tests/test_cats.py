@@ -38,6 +38,14 @@ def small_network() -> nn.Module:
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(64, 2))
 
 
+def plain_network() -> nn.Module:
+    """The same network at every call, without batch norm and clearly not indifferent."""
+    torch.manual_seed(0)
+    layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 2))
+    nn.init.normal_(layers[-1].weight)
+    return layers
+
+
 RECIPE = training.Recipe(epochs=4, batch_size=8, sizes=((6, 0.5), (8, 1.0)))
 
 
@@ -63,6 +71,7 @@ def test_any_picture_size_will_do_and_mirroring_changes_nothing():
 
 
 def test_the_answer_is_the_mean_over_the_whole_picture_and_its_middle():
+    torch.manual_seed(0)
     network, ramp = cnn.BigCatsNet().eval(), np.arange(192)
     nn.init.normal_(network.head[-1].weight, std=100)  # untrained, all pictures are nearly alike
     pixels = np.stack(np.broadcast_arrays(ramp[:, None], ramp, ramp[:, None] * ramp % 256), -1)
@@ -73,7 +82,7 @@ def test_the_answer_is_the_mean_over_the_whole_picture_and_its_middle():
     with torch.no_grad():
         logits = torch.cat([network.head(network.feature_map(x)) for x in tensors])
         torch.testing.assert_close(network(tensors[0])[0], logits.mean(0), atol=1e-3, rtol=0)
-    assert (logits - logits.mean(0)).abs().amax(1).min() > 0.02
+    assert (logits - logits.mean(0)).abs().amax(1).min() > 0.02  # each of the four matters
 
 
 def test_channel_attention_weighs_each_channel_by_its_neighbourhood():
@@ -89,15 +98,18 @@ def test_channel_attention_weighs_each_channel_by_its_neighbourhood():
 
 def test_parameter_table_adds_up():
     network = cnn.BigCatsNet()
-    table = evaluation.parameter_table(network, torch.zeros(1, 3, 128, 128))
+    table = evaluation.parameter_table(network, torch.zeros(1, 3, 192, 192))
+    assert table.loc["stem", "output"] == "16 × 96 × 96"
+    assert table.loc["stage3", "output"] == "72 × 12 × 12"
     rows = [int(value.replace(",", "")) for value in table["parameters"]]
     assert sum(rows[:-1]) == rows[-1] == cnn.count_parameters(network)
 
 
-def test_training_learns_and_keeps_the_best_epoch():
+def test_training_learns_and_keeps_the_last_of_the_best_epochs():
     result = training.train_classifier(small_network, toy_set(64, 0), toy_set(20, 1), RECIPE)
     accuracy = result.history["validation_accuracy"]
     assert accuracy[result.best_epoch - 1] == max(accuracy) == 1
+    assert 1 not in accuracy[result.best_epoch :]
     network = small_network()
     network.load_state_dict(result.state_dict)
     assert evaluation.score(network, toy_set(20, 1)).correct == 20
@@ -115,21 +127,51 @@ def test_among_equally_good_epochs_the_last_is_kept():
 
 
 @pytest.mark.parametrize("cutmix_share", [0.0, 1.0])
-def test_the_network_s_own_answers_to_whole_pictures_join_the_targets(cutmix_share):
-    """With rates of zero every answer can be had afterwards from the network as it started."""
-    still = {"lr": 0.0, "adam_lr": 0.0, "own_share": 0.5, "cutmix_share": cutmix_share}
-    recipe = replace(RECIPE, epochs=4, batch_size=16, parts=1, sizes=((8, 1.0),), **still)
-    train = toy_set(16, 0)
-    state = training.start(small_network, train, recipe, "cpu")
-    labels = nn.functional.one_hot(train.labels, 2) * 0.9 + 0.05
-    torch.testing.assert_close(training.targets_now(state, train.labels, recipe), labels)
-    with patch.object(training, "augment", lambda images, numbers, size: images.float()):
-        training.record_epoch(state, (*training.train_epoch(state, train, recipe), 0.0, 0.0))
-    said = state.network.train()(train.images.float()).softmax(1).detach()
-    answers = labels if cutmix_share else 0.9 * labels + 0.1 * said
-    torch.testing.assert_close(state.answers, answers)
-    expected = 0.875 * labels + 0.125 * answers  # a quarter of the way to a half
-    torch.testing.assert_close(training.targets_now(state, train.labels, recipe), expected)
+def test_targets_are_distilled_from_predictions_for_whole_pictures(cutmix_share):
+    """With rates of zero every prediction can be had again from the network as it was made; without
+    batch norm it does not depend on the other pictures of a part.
+    """
+    still = {"lr": 0.0, "adam_lr": 0.0, "distillation_weight": 0.5, "cutmix_share": cutmix_share}
+    recipe = replace(RECIPE, epochs=4, batch_size=8, sizes=((8, 1.0),), **still)
+    train = toy_set(17, 0)  # the last batch has one picture, for two parts
+    state = training.start(plain_network, train, recipe, "cpu")
+    smoothed = nn.functional.one_hot(train.labels, 2) * 0.9 + 0.05
+    torch.testing.assert_close(training.distilled_targets(state, train.labels, recipe), smoothed)
+    with patch.object(training, "augment", lambda images, numbers, size: images.float() / 255):
+        figures = [training.train_epoch(state, train, recipe)]
+        logits = plain_network()(train.images.float() / 255).detach()
+        ensemble = smoothed if cutmix_share else 0.9 * smoothed + 0.1 * logits.softmax(1)
+        torch.testing.assert_close(state.ensemble, ensemble)
+        training.record_epoch(state, (*figures[0], 0.0, 0.0))
+        targets = 0.875 * smoothed + 0.125 * ensemble  # a quarter of the way to a half
+        torch.testing.assert_close(training.distilled_targets(state, train.labels, recipe), targets)
+        figures.append(training.train_epoch(state, train, recipe))
+    if not cutmix_share:
+        losses = [nn.functional.cross_entropy(logits, y).item() for y in (smoothed, targets)]
+        assert abs(losses[0] / losses[1] - 1) > 5e-3
+        assert [loss for loss, _ in figures] == pytest.approx(losses, rel=1e-4)
+
+
+@pytest.mark.parametrize(("side", "right"), [(4, 0), (6, 2)])
+def test_right_is_the_label_of_the_larger_part_of_a_picture(side, right):
+    """Two pictures swap a quarter of their area, or nine sixteenths, and are taken for each other;
+    their targets, distilled from mistakes, say so too.
+    """
+    labels, images = torch.tensor([0, 1]), torch.zeros(2, 3, 8, 8)
+    swapped = training.soft_targets(1 - labels, 2, 0.1)
+    numbers = torch.zeros(2, augment.NUMBERS)
+    part = training.Part(torch.arange(2), images, labels, swapped, numbers)
+
+    class TakenForEachOther(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.tensor(1.0))
+
+        def forward(self, x):
+            return self.scale * swapped
+
+    sums, _ = training.backward(TakenForEachOther(), part, 8, augment.Box(0, 0, side, 8), 2)
+    assert sums[1] == right
 
 
 class StopError(Exception):

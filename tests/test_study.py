@@ -1,5 +1,6 @@
 """Stored trainings on held-out pictures, and what is read from them."""
 
+import ast
 import statistics
 
 import pandas as pd
@@ -75,3 +76,14 @@ def test_what_is_stored_was_trained_with_the_networks_of_today():
     assert sizes["width 2/3"] == {cnn.count_parameters(cnn.BigCatsNet(widths=(8, 24, 32, 48)))}
     assert Parameters().cnn_epochs in set(runs.loc[runs["variant"] == study.FULL, "epochs"])
     assert len(study.ablation(runs)) > 3
+
+
+def test_every_stored_variant_can_be_trained_again():
+    tree = ast.parse((study.STORED.parents[1] / "cnn_accuracy.py").read_text())
+    (variants,) = (
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and node.target.id == "VARIANTS"
+    )
+    known = {key.value for key in variants.keys} | {study.REFERENCE}
+    assert set(study.load_runs()["variant"]) <= known
