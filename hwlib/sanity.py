@@ -139,11 +139,11 @@ def learning_rate_range(
 
 def range_edges(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Per start: the untrained loss, the rate that learnt most in the epochs at hand (the stable
-    edge: beyond it steps are too long), and what it reached.
+    edge: beyond it the loss rises again), and what it reached.
     """
     names = {
         "untrained_loss": "untrained loss",
-        "lr": "stable edge, lr",
+        "lr": "edge, lr",
         "train_loss": "loss there",
         "train_accuracy": "accuracy there",
     }

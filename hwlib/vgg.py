@@ -133,7 +133,7 @@ def in_words(pictures: list[Picture], logits: Tensor) -> str:
     lines = []
     for picture, row in zip(pictures, logits, strict=True):
         (first, p), (second, q) = top_five(row)[:2]
-        lines.append(f"{picture.name}: {first} with {p:.4f}, before {second} with {q:.4f}")
+        lines.append(f"{picture.name}: most probably {first} ({p:.4f}), then {second} ({q:.4f})")
     return "\n".join(lines)
 
 
@@ -169,9 +169,12 @@ def claims(vgg: Vgg, pictures: list[Picture], logits: Tensor) -> dict[str, Any]:
 
 
 class Responses(NamedTuple):
-    """First filters (F, 3, 3, 3), and what they answer before the ReLU, (F, 224, 224)."""
+    """First filters (F, 3, 3, 3), their biases (F,), and what they answer before the ReLU, (F, 224,
+    224).
+    """
 
     filters: Tensor
+    biases: Tensor
     responses: Tensor
 
 
@@ -179,26 +182,28 @@ class Responses(NamedTuple):
 def first_filters(vgg: Vgg, picture: Picture, count: int = 3) -> Responses:
     """The first ``count`` filters of the first convolution and their responses to the picture."""
     layer = vgg.network.features[0]
-    return Responses(layer.weight[:count].detach(), layer(preprocess(picture.image))[:count])
+    filters, biases = layer.weight[:count].detach(), layer.bias[:count].detach()
+    return Responses(filters, biases, layer(preprocess(picture.image))[:count])
 
 
 def answers_to(weights: Tensor) -> str:
     """What a filter (3, 3, 3) answers to, from the sums of its weights by colour: a colour counts
-    where its sum is more than a fifth of its weights' sizes together.
+    where its sum is more than a tenth of the sizes of all 27 weights together.
     """
-    shares = weights.sum(dim=(1, 2)) / weights.abs().sum(dim=(1, 2))
+    shares = weights.sum(dim=(1, 2)) / weights.abs().sum()
     shares = dict(zip(("red", "green", "blue"), shares.tolist(), strict=True))
-    bright = " and ".join(name for name, share in shares.items() if share > 0.2)
-    dark = " and ".join(name for name, share in shares.items() if share < -0.2)
+    bright = " and ".join(name for name, share in shares.items() if share > 0.1)
+    dark = " and ".join(name for name, share in shares.items() if share < -0.1)
     if bright and dark:
         return f"more {bright} than {dark}"
     return f"much {bright}" if bright else f"little {dark}" if dark else "changes only (edges)"
 
 
 def filter_table(responses: Responses) -> pd.DataFrame:
-    """Per filter: its weights' sum by colour, its response, and what it answers to."""
+    """Per filter: its weights' sum by colour, its bias, its response, and what it answers to."""
     sums = responses.filters.sum(dim=(2, 3))
     table = pd.DataFrame(sums.numpy(), columns=["sum red", "sum green", "sum blue"])
+    table["bias"] = responses.biases.numpy()
     table["mean response"] = responses.responses.mean(dim=(1, 2)).numpy()
     table["deviation of response"] = responses.responses.std(dim=(1, 2)).numpy()
     table = table.astype(float).round(2) + 0.0  # no -0.0

@@ -62,3 +62,21 @@ def test_filter_responses_are_the_convolution_by_hand(random_vgg):
     bias = random_vgg.network.features[0].bias[1]
     by_hand = (x[:, 9:12, 19:22] * found.filters[1]).sum() + bias
     torch.testing.assert_close(found.responses[1, 10, 20], by_hand, rtol=1e-4, atol=1e-5)
+
+
+RED, GREEN, BLUE = torch.eye(3).view(3, 3, 1, 1).expand(3, 3, 3, 3)
+EDGE = torch.tensor([-1.0, 0.0, 1.0])  # from left to right
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        (RED, "much red"),
+        (-BLUE - GREEN, "little green and blue"),
+        (RED - GREEN, "more red than green"),
+        (RED * EDGE, "changes only (edges)"),
+        (RED * EDGE - BLUE * EDGE - 0.05 * GREEN, "changes only (edges)"),  # faint, but of one sign
+    ],
+)
+def test_what_a_filter_answers_to(weights, words):
+    assert vgg.answers_to(weights) == words

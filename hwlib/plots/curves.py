@@ -94,7 +94,7 @@ def learning_rates(histories: dict[float, History]) -> Figure:
 
 def learning_rate_range(tables: dict[str, pd.DataFrame]) -> Figure:
     """Training loss and accuracy against the learning rate (log axis), one curve a start; the rate
-    of the lowest loss is the stable edge of the first start, and shaded beyond.
+    of the lowest loss is the edge of the first start, and shaded beyond.
     """
     figure, (left, right) = new_figure(1, 2, 7.2, 3.1)
     for (name, table), marker in zip(tables.items(), "os", strict=True):
@@ -103,8 +103,8 @@ def learning_rate_range(tables: dict[str, pd.DataFrame]) -> Figure:
     first = next(iter(tables.values()))
     edge = first.loc[first["train_loss"].idxmin(), "lr"]
     for place, (quantity, unit) in zip((left, right), UNITS.items(), strict=True):
-        place.axvline(edge, color="black", linestyle=":", label=f"stable edge, lr = {edge:.2g}")
-        place.axvspan(edge, first["lr"].max(), color="grey", alpha=0.15, label="steps too long")
+        place.axvline(edge, color="black", linestyle=":", label=f"edge, lr = {edge:.2g}")
+        place.axvspan(edge, first["lr"].max(), color="grey", alpha=0.15, label="beyond the edge")
         place.set(xlabel="learning rate", ylabel=f"training {quantity} ({unit})")
     legend_above(figure, left, fontsize=8)
     return finish(figure)

@@ -42,7 +42,7 @@ def filter_responses(found: vgg.Responses) -> Figure:
     figure, axes = new_figure(len(found.filters), 4, 7.2, 1.95 * len(found.filters))
     limit = found.filters.abs().max().item()
     scale = {"cmap": "PuOr", "vmin": -limit, "vmax": limit}
-    for n, (weights, response) in enumerate(zip(*found, strict=True)):
+    for n, (weights, response) in enumerate(zip(found.filters, found.responses, strict=True)):
         *planes, last = axes[4 * n : 4 * n + 4]
         for place, plane, name in zip(planes, weights, CHANNELS, strict=True):
             show_values(place, plane, "{:.2f}".format, fontsize=7, **scale)
