@@ -78,6 +78,8 @@ def between_spotted(result: Score, class_names: list[str]) -> str:
     answers = result.probabilities.argmax(dim=1)
     wrong = mistakes(result)
     pairs = [{class_names[result.labels[k]], class_names[answers[k]]} for k in wrong]
+    if not pairs:
+        return "No mistake, so none between spotted cats."
     both = sum(pair <= SPOTTED for pair in pairs)
     return f"{both} of {len(wrong)} mistakes take one spotted cat for another."
 

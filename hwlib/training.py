@@ -296,7 +296,8 @@ def start(
     names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
     optimizers = make_optimizers(network, recipe)
     ensemble = soft_targets(train.labels, len(train.class_names), recipe.label_smoothing).to(device)
-    replicas, history = parallel.replicas(network, num_parts), {name: [] for name in names}
+    history: History = {name: [] for name in names}
+    replicas = parallel.replicas(network, num_parts)
     return TrainingState(replicas, average, optimizers, ensemble, history)
 
 
