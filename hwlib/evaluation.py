@@ -86,9 +86,9 @@ def between_spotted(result: Score, class_names: list[str]) -> str:
 
 @torch.no_grad()
 def class_activation_maps(network: BigCatsNet, images: Tensor, classes: Tensor) -> Tensor:
-    """Where each picture, uint8 (N, 3, S, S), speaks for its class of
-    ``classes`` (N,): the head's weights applied at every place of the last feature map instead of
-    to its average (Zhou et al., "Learning deep features for discriminative localization", 2016).
+    """Where each picture, uint8 (N, 3, S, S), speaks for its class of ``classes`` (N,): the head's
+    weights applied at every place of the last feature map instead of to its average (Zhou et al.,
+    "Learning deep features for discriminative localization", 2016).
 
     Maps (N, S, S) in logits; the mean over one is the class's logit less its bias.
     """
@@ -102,7 +102,6 @@ def parameter_table(network: BigCatsNet, example: Tensor) -> pd.DataFrame:
     """Stages in order: output shape for one ``example`` (1, 3, H, W), weights, their share."""
     network = deepcopy(network).eval()  # the hooks are gone with the copy
     stages, shapes = dict(network.named_children()), {}
-
     for stage in stages.values():
         stage.register_forward_hook(lambda stage, _, y: shapes.update({stage: y.shape[1:]}))
     with torch.no_grad():

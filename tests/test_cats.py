@@ -361,6 +361,21 @@ def test_held_out_part_is_a_fifth_of_every_class_and_keeps_twins_together():
         assert len(twins & set(held.paths)) in (0, len(twins))
 
 
+@pytest.mark.parametrize(
+    ("answers", "sentence"),
+    [
+        (["JAGUAR", "PUMA"], "No mistake, so none between spotted cats."),
+        (["OCELOT", "LIONS"], "1 of 2 mistakes take one spotted cat for another."),
+    ],
+)
+def test_mistakes_between_spotted_cats_are_counted(answers, sentence):
+    labels = torch.tensor([cnn.CLASS_NAMES.index(name) for name in ("JAGUAR", "PUMA")])
+    said = torch.tensor([cnn.CLASS_NAMES.index(name) for name in answers])
+    probabilities = nn.functional.one_hot(said, 10).float()
+    result = evaluation.Score(probabilities, labels, int((said == labels).sum()), 2, (0.0, 1.0))
+    assert evaluation.between_spotted(result, cnn.CLASS_NAMES) == sentence
+
+
 def test_class_activation_maps_average_to_the_logit():
     network = cnn.BigCatsNet().eval()
     pictures = torch.randint(0, 256, (2, 3, 128, 128), dtype=torch.uint8)
