@@ -30,9 +30,10 @@ class Recipe:
     ``sizes`` holds pairs (pixels, share of the epochs up to which they are used): the coarse things
     are learnt cheaply first. On the CPU a batch is worked on in ``parts``, each with batch-norm
     statistics of its own; a GPU is given whole batches. ``lr`` is Muon's, for the filters;
-    ``adam_lr`` is AdamW's, for all other weights. ``distillation_weight`` is the share towards
-    which the network's own predictions grow in its targets; ``ensemble_decay`` is that of their
-    running mean.
+    ``adam_lr`` is AdamW's, for all other weights. ``distillation_weight`` is the
+    largest share of the network's own predictions in its targets, approached along a line over the
+    first ``distillation_epochs``, however long the training is: a network that has seen little is
+    no teacher yet. ``ensemble_decay`` is that of their running mean.
     """
 
     epochs: int
@@ -47,6 +48,7 @@ class Recipe:
     label_smoothing: float = 0.1
     average_decay: float = 0.99
     distillation_weight: float = 0.8
+    distillation_epochs: int = 120
     ensemble_decay: float = 0.9
 
     def size(self, epoch: int) -> int:
@@ -136,7 +138,8 @@ def distilled_targets(state: TrainingState, labels: Tensor, recipe: Recipe) -> T
     ensembling for semi-supervised learning", 2017).
     """
     smoothed = soft_targets(labels, state.ensemble.shape[1], recipe.label_smoothing)
-    weight = recipe.distillation_weight * state.finished / recipe.epochs
+    grown = min(state.finished, recipe.distillation_epochs)
+    weight = recipe.distillation_weight * grown / recipe.distillation_epochs
     return smoothed.lerp(state.ensemble, weight)
 
 

@@ -46,7 +46,7 @@ def plain_network() -> nn.Module:
     return layers
 
 
-RECIPE = training.Recipe(epochs=4, batch_size=8, sizes=((6, 0.5), (8, 1.0)))
+RECIPE = training.Recipe(epochs=4, batch_size=8, distillation_epochs=4, sizes=((6, 0.5), (8, 1.0)))
 
 
 def test_class_file_stands_alone(tmp_path):
@@ -132,7 +132,7 @@ def test_targets_are_distilled_from_predictions_for_whole_pictures(cutmix_share)
     batch norm it does not depend on the other pictures of a part.
     """
     still = {"lr": 0.0, "adam_lr": 0.0, "distillation_weight": 0.5, "cutmix_share": cutmix_share}
-    recipe = replace(RECIPE, epochs=4, batch_size=8, sizes=((8, 1.0),), **still)
+    recipe = replace(RECIPE, epochs=9, batch_size=8, sizes=((8, 1.0),), **still)
     train = toy_set(17, 0)  # the last batch has one picture, for two parts
     state = training.start(plain_network, train, recipe, "cpu")
     smoothed = nn.functional.one_hot(train.labels, 2) * 0.9 + 0.05
@@ -146,6 +146,10 @@ def test_targets_are_distilled_from_predictions_for_whole_pictures(cutmix_share)
         targets = 0.875 * smoothed + 0.125 * ensemble  # a quarter of the way to a half
         torch.testing.assert_close(training.distilled_targets(state, train.labels, recipe), targets)
         figures.append(training.train_epoch(state, train, recipe))
+    for _ in range(7):  # the share has stopped growing after the fourth epoch
+        training.record_epoch(state, (0.0, 0.0, 0.0, 0.0))
+    targets_in_the_end = training.distilled_targets(state, train.labels, recipe)
+    torch.testing.assert_close(targets_in_the_end, (smoothed + state.ensemble) / 2)
     if not cutmix_share:
         losses = [nn.functional.cross_entropy(logits, y).item() for y in (smoothed, targets)]
         assert abs(losses[0] / losses[1] - 1) > 5e-3
