@@ -6,6 +6,7 @@ on 64 × 64 pixels, 438,386 parameters; Adam, 150 epochs, class-weighted loss; p
 and transformed one by one.
 """
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -22,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from hwlib.pictures import ImageSet, read_image
 
 SIZE, BATCH, EPOCHS = 64, 32, 150
-LOOK_EVERY = 4  # epochs
+LOOKS = 38  # in a training, at most: after every epoch of 20, every fourth of 120 or 150
 Point = tuple[int, float, float]  # epoch, core seconds, held-out accuracy
 RESIZE = transforms.Resize((SIZE, SIZE))  # leaves pictures of that size as they are
 AUGMENT = transforms.Compose(
@@ -136,7 +137,7 @@ def train_epoch(
 
 def is_looked_at(epoch: int, epochs: int) -> bool:
     """Whether the held-out pictures are classified after this epoch, counted from 1."""
-    return epoch % LOOK_EVERY == 0 or epoch == epochs
+    return epoch % math.ceil(epochs / LOOKS) == 0 or epoch == epochs
 
 
 def train(

@@ -1,4 +1,6 @@
-"""Training images kept back, to choose a recipe without validation or test set (Question 4.I)."""
+"""Training images kept back in turns, to choose a recipe without validation or test set, and to say
+how good it is (Question 4.I).
+"""
 
 import numpy as np
 import torch
@@ -10,7 +12,7 @@ from hwlib.eda import near_duplicates
 from hwlib.pictures import ImageSet
 
 ALIKE = 0.93  # correlation from which two pictures count as near-duplicates
-SHARE = 0.2  # of every class that is held out
+FOLDS = 5
 
 
 def twin_groups(images: ImageSet) -> Tensor:
@@ -27,16 +29,24 @@ def select(images: ImageSet, chosen: Tensor) -> ImageSet:
     return ImageSet(images.images[chosen], images.labels[chosen], paths, images.class_names)
 
 
-def hold_out(images: ImageSet) -> tuple[ImageSet, ImageSet]:
-    """What is left for training, and a fixed fifth of every class, held out at random;
-    near-duplicates stay on one side.
+def fold_numbers(images: ImageSet) -> Tensor:
+    """The fold of every picture, from 1 to FOLDS, (N,): every class is spread evenly over the
+    folds, at random but always in the same way; near-duplicates share one.
     """
     groups, generator = twin_groups(images), torch.Generator().manual_seed(0)
-    held = torch.zeros(len(images.labels), dtype=torch.bool)
+    folds = torch.zeros(len(images.labels), dtype=torch.int64)  # 0: none yet
     for label in range(len(images.class_names)):
         members = (images.labels == label).nonzero().flatten()
-        wanted = round(SHARE * len(members))
+        full, fold = round(len(members) / FOLDS), 1
         for index in members[torch.randperm(len(members), generator=generator)]:
-            if (held & (images.labels == label)).sum() < wanted and not held[index]:
-                held |= groups == groups[index]
+            while fold < FOLDS and (folds[members] == fold).sum() >= full:
+                fold += 1
+            if not folds[index]:
+                folds[groups == groups[index]] = fold
+    return folds
+
+
+def hold_out(images: ImageSet, fold: int = 1) -> tuple[ImageSet, ImageSet]:
+    """What is left for training, and the pictures of one fold, a fifth of every class."""
+    held = fold_numbers(images) == fold
     return select(images, ~held), select(images, held)
