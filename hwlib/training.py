@@ -30,10 +30,10 @@ class Recipe:
     ``sizes`` holds pairs (pixels, share of the epochs up to which they are used): the coarse things
     are learnt cheaply first. On the CPU a batch is worked on in ``parts``, each with batch-norm
     statistics of its own; a GPU is given whole batches. ``lr`` is Muon's, for the filters;
-    ``adam_lr`` is AdamW's, for all other weights. ``distillation_weight`` is the
-    largest share of the network's own predictions in its targets, approached along a line over the
-    first ``distillation_epochs``, however long the training is: a network that has seen little is
-    no teacher yet. ``ensemble_decay`` is that of their running mean.
+    ``adam_lr`` is AdamW's, for all other weights. ``distillation_weight`` is the largest share of
+    the network's own predictions in its targets, approached along a line over the first
+    ``distillation_epochs``, however long the training is: a network that has seen little is no
+    teacher yet. ``ensemble_decay`` is that of their running mean.
     """
 
     epochs: int
