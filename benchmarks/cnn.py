@@ -19,10 +19,11 @@ from timing import alternate, machine
 from torch import nn
 from torch.utils.data import DataLoader
 
-from hwlib import cnn, data, parallel, study, training
-from hwlib.augment import augment
-from hwlib.holdout import select
-from hwlib.pictures import ImageSet, load_image_set
+from hwlib.common import data
+from hwlib.common.images import ImageSet, load_image_set
+from hwlib.q4_cats import cnn, parallel, study, training
+from hwlib.q4_cats.augment import augment
+from hwlib.q4_cats.folds import select
 
 Task = Callable[[], None]
 

@@ -31,9 +31,11 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from hwlib import augment, cnn, data, holdout, study, training
-from hwlib.parameters import Parameters
-from hwlib.pictures import ImageSet, load_image_set
+from hwlib.common import data
+from hwlib.common.images import ImageSet, load_image_set
+from hwlib.q4_cats import augment, cnn, study, training
+from hwlib.q4_cats import folds as holdout
+from hwlib.run.parameters import Parameters
 
 RECIPE = training.Recipe(epochs=Parameters().cnn_epochs)
 

@@ -22,8 +22,9 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
-from hwlib import mlp, sanity, stacked
-from hwlib.data import load_mnist
+from hwlib.common.data import load_mnist
+from hwlib.q3 import experiments as sanity
+from hwlib.q3 import mlp, stacked
 
 BATCH = 32
 RATES = [0.001, 0.01, 0.1]

@@ -21,8 +21,8 @@ import pandas as pd
 import pypdfium2
 from timing import alternate, machine
 
-from hwlib import proof
-from hwlib.pdf import ENGINES, PdfError, make_pdf
+from hwlib.pdf import proof
+from hwlib.pdf.exporter import ENGINES, PdfError, make_pdf
 
 PARTS = {
     "latex": ["texlive-xetex", "texlive-latex-extra", "texlive-latex-base", "texlive-binaries",

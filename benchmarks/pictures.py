@@ -14,9 +14,9 @@ from PIL import Image, ImageOps
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from hwlib import study
-from hwlib.plots import cats
-from hwlib.plots.style import use_style
+from hwlib.common.figures import use_style
+from hwlib.q4_cats import plots as cats
+from hwlib.q4_cats import study
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 

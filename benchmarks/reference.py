@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from hwlib.pictures import ImageSet, read_image
+from hwlib.common.images import ImageSet, read_image
 
 SIZE, BATCH, EPOCHS = 64, 32, 150
 LOOKS = 38  # in a training, at most: after every epoch of 20, every fourth of 120 or 150

@@ -1,16 +1,12 @@
 """What tests share: real data where there is any, and one export that many of them look at."""
 
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
-
-ROOT = Path(__file__).resolve().parents[1]
+from support import run_hwlib
 
 
 @pytest.fixture(scope="session")
@@ -26,19 +22,6 @@ def use_threads() -> Iterator[Callable[[int], None]]:
     before = torch.get_num_threads()
     yield torch.set_num_threads
     torch.set_num_threads(before)
-
-
-def run_hwlib(*arguments: object, cwd: Path = ROOT, **options) -> subprocess.CompletedProcess:
-    """``python -m hwlib`` with these arguments, as a user calls it."""
-    command = [sys.executable, "-m", "hwlib", *map(str, arguments)]
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    env = os.environ | {"PYTHONPATH": path}
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, **options)
-
-
-def listen_to_ctrl_c() -> None:
-    """A shell starts background jobs deaf to it, and that is inherited."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,13 @@ import math
 import pytest
 import torch
 
-from hwlib import activations as act
-from hwlib import mlp, sanity, toy
-from hwlib.data import load_mnist
-from hwlib.gradients import check_derivative, check_network, finite_differences
-from hwlib.stacked import StackedNetwork, train_each_rate
+from hwlib.common.data import load_mnist
+from hwlib.q1 import networks as toy
+from hwlib.q3 import activations as act
+from hwlib.q3 import experiments as sanity
+from hwlib.q3 import mlp
+from hwlib.q3.gradient_check import check_derivative, check_network, finite_differences
+from hwlib.q3.stacked import StackedNetwork, train_each_rate
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,246 @@
+"""The command line: ``python -m hwlib export|verify|fetch|params|sweep``.
+
+Rooms that load torch are imported where they are used, so that a wrong parameter is refused at
+once.
+"""
+
+import json
+import logging
+import os
+import shlex
+import signal
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any, NoReturn
+
+try:
+    import click
+    from tqdm import tqdm
+
+    from hwlib import __version__
+    from hwlib.run.parameters import ParameterError, check_questions
+    from hwlib.run.profiles import explain, load_profile
+    from hwlib.sweep.plan import plan
+except ModuleNotFoundError as error:
+    sys.exit(
+        f"{sys.executable} lacks the package {error.name}. Run ./export.sh once, which makes "
+        ".venv, then source .venv/bin/activate; or python -m pip install -e ."
+    )
+
+HELP = {"help_option_names": ["-h", "--help"], "show_default": True}
+set_parameters = click.option(
+    "-p",
+    "--parameter",
+    "overrides",
+    type=(str, str),
+    multiple=True,
+    metavar="NAME VALUE",
+    help="Set a parameter of the notebook, as in: -p learning_rate 0.1",
+)
+
+
+def stop(*_: Any) -> NoReturn:
+    """Treat a polite kill like Ctrl-C, so that the kernel is shut down too."""
+    raise KeyboardInterrupt
+
+
+@click.group(context_settings=HELP)
+@click.version_option(__version__, prog_name="hwlib")
+def main() -> None:
+    """A deep-learning homework: run it, turn it into what is handed in, prove it."""
+    logging.basicConfig(format="warning: %(message)s")
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="zmq|traitlets|jupyter_client")
+    signal.signal(signal.SIGTERM, stop)
+
+
+@main.command()
+@click.argument("profile", default="demo")
+@set_parameters
+@click.option("--only", metavar="Q1,Q3", help="Run these questions alone, and make no zip.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the files  [default: out/PROFILE].",
+)
+@click.option(
+    "--pdf-engine",
+    type=click.Choice(["typst", "latex", "webpdf"]),
+    default="typst",
+    help="latex and webpdf are nbconvert's and need TeX or a browser.",
+)
+def export(
+    profile: str,
+    overrides: tuple[tuple[str, str], ...],
+    only: str | None,
+    out: Path | None,
+    pdf_engine: str,
+) -> None:
+    """Run the notebook and make the files that are handed in.
+
+    PROFILE names a file in params/ (demo: sample data, no download; submission: real data) or is
+    the path of a YAML file of your own.
+
+    The files of an earlier export are moved to previous/. An interrupted export goes on from its
+    last finished epoch when the same command is run again.
+    """
+    try:
+        parameters = load_profile(profile, overrides)
+        questions = check_questions(only)
+    except ParameterError as error:
+        raise click.UsageError(str(error)) from error
+    out = out or Path("out") / parameters.profile
+    words = ["export", profile, *(word for pair in overrides for word in ("-p", *pair))]
+    words += ["--only", only] if only else []
+    os.environ["HWLIB_COMMAND"] = shlex.join(["python", "-m", "hwlib", *words])
+    from hwlib.pdf.exporter import PdfError
+    from hwlib.submission.bundle import BundleError
+    from hwlib.submission.export import ExportError, notice
+    from hwlib.submission.export import export as run_export
+
+    def say(text: str) -> None:
+        click.echo(f"· {text}", err=True)
+
+    if said := notice(parameters):
+        click.secho(said, fg="yellow", err=True)
+    begun = time.perf_counter()
+    try:
+        paths = run_export(parameters, questions, out, say, pdf_engine)
+    except (ExportError, PdfError, BundleError) as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo(
+            "\nInterrupted. The same command goes on from the last finished epoch of the big cats' "
+            "training; what is before it is done again.",
+            err=True,
+        )
+        sys.exit(130)
+    click.echo(f"Finished in {time.perf_counter() - begun:.0f} s:")
+    for path in paths:
+        click.echo(f"  {path}  ({path.stat().st_size / 1000:,.0f} kB)")
+
+
+@main.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--data-dir", default="data", help="Holds MNIST/raw and big_cats/.")
+@click.option(
+    "--big-cats",
+    metavar="DIR",
+    help="Score Question 4 on this folder of class folders  [default: big_cats/test].",
+)
+@click.option("--submission", is_flag=True, help="Refuse a demonstration, or one without IDs.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def verify(
+    bundle: Path, data_dir: str, big_cats: str | None, submission: bool, as_json: bool
+) -> None:
+    """Check a bundle and score its pickles again, from the zip alone.
+
+    Exit code 0 only when every check holds.
+    """
+    from hwlib.submission.verify import verify as run_verify
+
+    report = run_verify(bundle, data_dir, big_cats, submission)
+    if as_json:
+        click.echo(json.dumps(report.as_dict(), indent=1))
+    else:
+        for check in report.checks:
+            mark = click.style("✓", fg="green") if check.ok else click.style("✗", fg="red")
+            click.echo(f"{mark} {check.name:<11}{check.message}")
+    sys.exit(0 if report.ok else 1)
+
+
+@main.command(name="fetch")
+@click.argument("what", type=click.Choice(["mnist", "big_cats", "birds_dogs", "vgg16", "all"]))
+@click.option("--data-dir", default="data", help="Where it is kept.")
+@click.option("--offline", is_flag=True, help="Only look for it; download nothing.")
+def fetch_data(what: str, data_dir: str, offline: bool) -> None:
+    """Find the real data, or download it; check that it is complete.
+
+    Looks below the data folder, below its hw1_data/ and among the data sets attached on Kaggle
+    before it downloads: MNIST by torchvision's address, the big cats by kagglehub, VGG16's weights
+    into torch's cache. Nothing half-made gets a final name, so it may be interrupted at any time.
+    """
+    if offline:
+        os.environ["HWLIB_OFFLINE"] = "1"
+    from hwlib.common import data
+    from hwlib.common import download as fetch
+
+    names = {"birds_dogs": ("birds", "dogs"), "all": tuple(fetch.WAYS)}.get(what, (what,))
+    failed = 0
+    for name in names:
+        try:
+            found = data.fetch_and_read(name, Path(data_dir))
+            click.echo(f"{click.style('✓', fg='green')} {found}")
+        except fetch.DataError as error:
+            failed += 1
+            click.echo(f"{click.style('✗', fg='red')} {error}")
+    if failed:
+        click.echo("Data that lies elsewhere is found with --data-dir DIR.")
+    sys.exit(1 if failed else 0)
+
+
+@main.command()
+@click.argument("profile", default="demo")
+@set_parameters
+def params(profile: str, overrides: tuple[tuple[str, str], ...]) -> None:
+    """Print every parameter's value under PROFILE, and where it is from."""
+    try:
+        rows = explain(profile, overrides)
+    except ParameterError as error:
+        raise click.UsageError(str(error)) from error
+    for name, value, source in rows:
+        click.echo(f"{name:<15}{value!s:<39}  {source}")
+
+
+@main.command(name="sweep")
+@click.argument("sweep_file", metavar="FILE")
+@set_parameters
+@click.option("--only", metavar="Q1,Q3", help="Run these questions instead of the file's own.")
+@click.option("--out", help="Folder, or an address such as s3://...  [default: out/NAME].")
+@click.option("--workers", type=click.IntRange(1), default=1, help="Runs at a time.")
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="Let a Dask cluster do it, as tcp://host:8786."
+)
+@click.option("--threads", type=click.IntRange(1), default=1, help="For each run.")
+@click.option("--force", is_flag=True, help="Do again what is there already.")
+def run_sweep(
+    sweep_file: str,
+    overrides: tuple[tuple[str, str], ...],
+    only: str | None,
+    out: str | None,
+    **options: Any,
+) -> None:
+    """Run the notebook for every setting in FILE, and compare them.
+
+    FILE is a YAML file, or the name of one in params/, with grid:, zip: or seeds:. Only what is
+    missing or has failed is done; an interrupted sweep goes on when the same command is run again.
+    """
+    try:
+        runs = plan(sweep_file, overrides, only, out)
+    except ParameterError as error:
+        raise click.UsageError(str(error)) from error
+    from hwlib.sweep import leaderboard
+    from hwlib.sweep import pool as sweep
+
+    out = runs[0].out
+    try:
+        performed = sweep.sweep(runs, say=lambda text: tqdm.write(text, sys.stderr), **options)
+    except sweep.SweepError as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted. The same command does the runs that are missing.", err=True)
+        sys.exit(130)
+    leaderboard.write_index(runs)
+    table = leaderboard.load_sweep(out)
+    if not leaderboard.is_written(table, out):
+        from hwlib.sweep.summary import write_summary
+
+        write_summary(table, out)
+    board = leaderboard.leaderboard(table, list(runs[0].swept))
+    failed = int((table["status"] != "done").sum())
+    click.echo(board.to_string() if len(board) else "No figures to rank.")
+    click.echo(f"{performed} runs performed, {len(runs) - performed} were there, {failed} failed.")
+    click.echo(f"  {out}/results.csv\n  {out}/summary.html")
+    sys.exit(1 if failed else 0)

@@ -1,0 +1,1 @@
+"""Question 1: what a small network computes."""

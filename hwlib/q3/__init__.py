@@ -1,0 +1,1 @@
+"""Question 3: a classifier by hand, with tensors only."""

@@ -1,0 +1,218 @@
+"""A fully connected classifier by hand (Question 3.II): forward, backward, SGD by tensor products.
+
+Nothing here uses automatic differentiation, built-in losses, activations, layers or optimisers.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from hwlib.q3.activations import ACTIVATIONS, softmax
+
+History = dict[str, list[Any]]  # figures by name: a number an epoch, or a list of each network's
+
+
+class FullyConnectedNetwork:
+    """Two layers, y_hat = softmax(g(x W1 + b1) W2 + b2), trained by plain SGD on the mean
+    cross-entropy.
+
+    Args:
+        input_size: number of features D of a sample.
+        output_size: number of classes K.
+        hidden_size1: number of hidden units H.
+        activation_func: ``"sigmoid"``, ``"tanh"`` or ``"relu"``, the g of the hidden layer.
+        lr: learning rate of the SGD step.
+
+    The weights are drawn from the standard normal distribution on the CPU, W1 (D, H) first, then W2
+    (H, K): the same seed gives the same start on every device. The biases are zero.
+    """
+
+    def __init__(
+        self, input_size: int, output_size: int, hidden_size1: int, activation_func: str, lr: float
+    ):
+        self.activation = ACTIVATIONS[activation_func]
+        self.lr = lr
+        self.W1 = torch.randn(input_size, hidden_size1)
+        self.W2 = torch.randn(hidden_size1, output_size)
+        self.b1 = torch.zeros(hidden_size1)
+        self.b2 = torch.zeros(output_size)
+
+    def to(
+        self, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    ) -> "FullyConnectedNetwork":
+        """Move the parameters, in place, and return the network."""
+        for name, parameter in self.state_dict().items():
+            setattr(self, name, parameter.to(device, dtype))
+        return self
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The parameters by name: W1 (D, H), W2 (H, K), b1 (H,), b2 (K,)."""
+        return {"W1": self.W1, "W2": self.W2, "b1": self.b1, "b2": self.b2}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Class probabilities y_hat (B, K) of x (B, D); keeps h1 (B, H) for the backward pass."""
+        z1 = torch.addmm(self.b1, x, self.W1)
+        self.h1 = self.activation.function(z1)
+        z2 = torch.addmm(self.b2, self.h1, self.W2)
+        return softmax(z2)
+
+    def backward(self, x: Tensor, y: Tensor, y_hat: Tensor) -> None:
+        """One SGD step, p - lr * d(mean cross-entropy)/dp for every parameter p.
+
+        Args:
+            x: the batch (B, D) that ``forward`` has just seen.
+            y: one-hot labels (B, K).
+            y_hat: what ``forward`` returned for it (B, K).
+        """
+        d_z1, d_z2 = self.errors(y, y_hat)
+        self.W2.sub_(self.h1.T @ d_z2, alpha=self.lr)  # W2 - lr * gradient, in place
+        self.b2.sub_(d_z2.sum(0), alpha=self.lr)
+        self.W1.addmm_(x.T, d_z1, alpha=-self.lr)  # the same, product and step in one
+        self.b1.sub_(d_z1.sum(0), alpha=self.lr)
+
+    def errors(self, y: Tensor, y_hat: Tensor) -> tuple[Tensor, Tensor]:
+        """d(mean cross-entropy)/d z1 (B, H) and /d z2 (B, K), by the chain rule."""
+        d_z2 = (y_hat - y) / len(y)  # Question 2.II, and the mean over the batch
+        d_h1 = d_z2 @ self.W2.T
+        return d_h1 * self.activation.derivative_from_value(self.h1), d_z2
+
+    def gradients(self, x: Tensor, y: Tensor, y_hat: Tensor) -> dict[str, Tensor]:
+        """d(mean cross-entropy)/dp for every parameter, each of its parameter's shape."""
+        d_z1, d_z2 = self.errors(y, y_hat)
+        return {"W1": x.T @ d_z1, "W2": self.h1.T @ d_z2, "b1": d_z1.sum(0), "b2": d_z2.sum(0)}
+
+
+def cross_entropy(y: Tensor, y_hat: Tensor) -> Tensor:
+    """Cross-entropy -sum_i y_i log y_hat_i of each sample, (..., K) and (..., K) to (...).
+
+    A probability that underflowed to 0 counts as the smallest normal number, so the loss stays
+    finite (at most 87.3 in float32).
+    """
+    smallest = torch.finfo(y_hat.dtype).tiny
+    return -(y * y_hat.clamp(min=smallest).log()).sum(dim=-1)
+
+
+def one_hot(labels: Tensor, num_classes: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Labels (N,) as rows of the identity, (N, num_classes)."""
+    return torch.eye(num_classes, dtype=dtype, device=labels.device)[labels]
+
+
+def mean_loss_and_accuracy(y: Tensor, y_hat: Tensor, batch_size: int) -> tuple[Tensor, Tensor]:
+    """Mean over the batches of the batch-mean cross-entropy, and the fraction of samples classified
+    correctly.
+
+    The last batch may be smaller and still counts as one batch, as in the assignment.
+
+    Args:
+        y: one-hot labels (N, K).
+        y_hat: probabilities (..., N, K), of one network or of several.
+        batch_size: samples a batch.
+
+    Returns:
+        loss and accuracy, of shape (...) each.
+    """
+    losses = cross_entropy(y, y_hat)
+    whole = len(y) // batch_size * batch_size
+    batch_means = losses[..., :whole].unflatten(-1, (-1, batch_size)).mean(-1)
+    if whole < len(y):
+        batch_means = torch.cat([batch_means, losses[..., whole:].mean(-1, keepdim=True)], dim=-1)
+    correct = (y_hat.argmax(dim=-1) == y.argmax(dim=-1)).sum(-1)
+    return batch_means.mean(-1), correct.double() / len(y)
+
+
+class Digits(NamedTuple):
+    """A training set and a test set: pixels in [0, 1], (N, D), and one-hot labels, (N, K)."""
+
+    x_train: Tensor
+    y_train: Tensor
+    x_test: Tensor
+    y_test: Tensor
+
+    def summary(self) -> str:
+        """How many digits there are, of what size, on which device."""
+        count, features = self.x_train.shape
+        return (
+            f"{count:,} training digits, {len(self.x_test):,} test digits, {features} pixels in "
+            f"[{self.x_train.min():.0f}, {self.x_train.max():.0f}], on {self.x_train.device}"
+        )
+
+
+def prepare(
+    train_images: Tensor,
+    train_labels: Tensor,
+    test_images: Tensor,
+    test_labels: Tensor,
+    device: torch.device | str = "cpu",
+    num_classes: int = 10,
+) -> Digits:
+    """Images uint8 (N, 28, 28) and labels (N,) as network input on ``device``, in this order."""
+    return Digits(
+        train_images.to(device).flatten(1) / 255,
+        one_hot(train_labels.to(device), num_classes),
+        test_images.to(device).flatten(1) / 255,
+        one_hot(test_labels.to(device), num_classes),
+    )
+
+
+class Network(Protocol):
+    """What can be trained here: one network, or several stacked."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Probabilities (..., B, K) of a batch x (B, D)."""
+
+    def backward(self, x: Tensor, y: Tensor, y_hat: Tensor) -> None:
+        """One SGD step on the batch that ``forward`` has just seen."""
+
+
+def train_epoch(
+    network: Network, x: Tensor, y: Tensor, batch_size: int = 32
+) -> tuple[Tensor, Tensor]:
+    """One pass over the samples in their given order; loss and accuracy from before each step."""
+    outputs = []
+    for x_batch, y_batch in zip(x.split(batch_size), y.split(batch_size), strict=True):
+        y_hat = network.forward(x_batch)
+        network.backward(x_batch, y_batch, y_hat)
+        outputs.append(y_hat)
+    return mean_loss_and_accuracy(y, torch.cat(outputs, dim=-2), batch_size)
+
+
+def evaluate(network: Network, x: Tensor, y: Tensor, batch_size: int = 32) -> tuple[Tensor, Tensor]:
+    """Loss and accuracy of the network as it stands; every sample counts."""
+    y_hat = torch.cat([network.forward(part) for part in x.split(10_000)], dim=-2)
+    return mean_loss_and_accuracy(y, y_hat, batch_size)
+
+
+def train(
+    network: Network,
+    digits: Digits,
+    epochs: int,
+    batch_size: int = 32,
+    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+) -> History:
+    """Train for ``epochs`` passes and evaluate on the test set after each.
+
+    The test figures are only reported: nothing is chosen by them. ``progress`` may wrap the epochs
+    in a bar.
+
+    Returns:
+        history: ``train_loss``, ``train_accuracy``, ``test_loss``, ``test_accuracy``, one value an
+            epoch (of several networks: a list of their values).
+    """
+    names = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+    history: History = {name: [] for name in names}
+    for _ in progress(range(epochs)):
+        figures: tuple[Tensor, ...] = train_epoch(
+            network, digits.x_train, digits.y_train, batch_size
+        )
+        figures += evaluate(network, digits.x_test, digits.y_test, batch_size)
+        for values, figure in zip(history.values(), figures, strict=True):
+            values.append(figure.tolist())
+    return history
+
+
+def save_network(network: FullyConnectedNetwork, path: Path) -> None:
+    """Write the hand-in's Q3 pickle: ``{"W1", "W2", "b1", "b2"}``, on the CPU."""
+    torch.save({name: parameter.cpu() for name, parameter in network.state_dict().items()}, path)

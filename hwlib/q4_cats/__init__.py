@@ -1,0 +1,1 @@
+"""Question 4.I: a network for ten species of big cats."""

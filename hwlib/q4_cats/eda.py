@@ -1,0 +1,103 @@
+"""A first look at the big cats, before any training (Question 4.I.1)."""
+
+from pathlib import Path
+
+import pandas as pd
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from hwlib.common.data import BigCats
+from hwlib.common.images import ImageSet
+
+
+def class_counts(cats: BigCats) -> pd.DataFrame:
+    """Number of images of each class (rows) in each split (columns), with the sums."""
+    names = cats.train.class_names
+    counts = {
+        split: part.labels.bincount(minlength=len(names)).numpy()
+        for split, part in cats._asdict().items()
+    }
+    table = pd.DataFrame(counts, index=names)
+    table.loc["sum"] = table.sum()
+    return table
+
+
+def file_format(path: Path) -> dict[str, str]:
+    """Width × height, colour mode and file type, from the file's header."""
+    with Image.open(path) as image:
+        size = f"{image.width} × {image.height}"
+        return {"size": size, "mode": image.mode, "type": image.format or "?"}
+
+
+def file_formats(cats: BigCats) -> pd.DataFrame:
+    """How many files there are of each size, colour mode and type, per split."""
+    counts = {
+        split: pd.DataFrame(map(file_format, part.paths)).value_counts()
+        for split, part in cats._asdict().items()
+    }
+    table = pd.DataFrame(counts).fillna(0).astype(int)
+    table = table.sort_values("train", ascending=False).reset_index().set_index("size")
+    return table.rename_axis(index=None, columns="size")
+
+
+def mean_colours(part: ImageSet) -> Tensor:
+    """Mean red, green and blue of each picture, (N, 3) in [0, 255]."""
+    return part.images.float().mean(dim=(2, 3))
+
+
+def colour_statistics(part: ImageSet) -> pd.DataFrame:
+    """Mean red, green and blue by class, and its images' deviation in brightness, in [0, 1]."""
+    values = mean_colours(part).double().numpy() / 255
+    colours = pd.DataFrame(values, columns=["red", "green", "blue"])
+    groups = colours.groupby([part.class_names[label] for label in part.labels], sort=False)
+    brightness = groups.apply(lambda of_class: of_class.mean(axis=1).std())
+    return groups.mean().assign(**{"brightness, deviation": brightness}).round(3)
+
+
+def thumbnails(images: Tensor) -> Tensor:
+    """16 × 16 in grey, mean 0, length 1, (N, 256): a product is two pictures' correlation."""
+    grey = images.float().mean(dim=1, keepdim=True)
+    small = F.interpolate(grey, (16, 16), mode="area").flatten(1)
+    return F.normalize(small - small.mean(dim=1, keepdim=True), dim=1)
+
+
+def near_duplicates(
+    first: ImageSet, second: ImageSet, threshold: float = 0.95
+) -> list[tuple[int, int, float]]:
+    """Pairs (index in first, index in second, correlation) of pictures that correlate beyond
+    ``threshold``, or mirrored; the closest first.
+
+    Two unrelated photographs rarely correlate beyond 0.9 as 16 × 16 grey thumbnails; a rescaled or
+    recompressed copy stays above 0.99.
+    """
+    correlation = torch.maximum(
+        thumbnails(first.images) @ thumbnails(second.images).T,
+        thumbnails(first.images) @ thumbnails(second.images.flip(-1)).T,
+    )
+    pairs = (correlation > threshold).nonzero().tolist()
+    return sorted(((i, j, correlation[i, j].item()) for i, j in pairs), key=lambda pair: -pair[2])
+
+
+def duplicates_table(cats: BigCats) -> pd.DataFrame:
+    """Near-duplicates between splits and within training: pairs, and highest correlation."""
+    rows = {}
+    for names in ("train", "valid"), ("train", "test"), ("valid", "test"), ("train", "train"):
+        first, second = (getattr(cats, name) for name in names)
+        pairs = near_duplicates(first, second)
+        if first is second:
+            pairs = [pair for pair in pairs if pair[0] < pair[1]]
+        highest = f"{pairs[0][2]:.3f}" if pairs else "–"
+        rows[" – ".join(names)] = {"pairs": len(pairs), "highest correlation": highest}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def colour_baseline(train: ImageSet, valid: ImageSet) -> str:
+    """How far the mean colour gets: to each validation picture the class of the nearest one."""
+    colours, labels = mean_colours(train), range(len(train.class_names))
+    centres = torch.stack([colours[train.labels == label].mean(0) for label in labels])
+    nearest = torch.cdist(mean_colours(valid), centres).argmin(1)
+    accuracy = (nearest == valid.labels).float().mean()
+    chance = 1 / len(centres)
+    return f"mean colour alone: {accuracy:.0%} of the validation images; chance: {chance:.0%}"

@@ -1,0 +1,52 @@
+"""Training images kept back in turns, to choose a recipe without validation or test set, and to say
+how good it is (Question 4.I).
+"""
+
+import numpy as np
+import torch
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from torch import Tensor
+
+from hwlib.common.images import ImageSet
+from hwlib.q4_cats.eda import near_duplicates
+
+ALIKE = 0.93  # correlation from which two pictures count as near-duplicates
+FOLDS = 5
+
+
+def twin_groups(images: ImageSet) -> Tensor:
+    """Group numbers (N,): near-duplicates, directly or by way of other pictures, share one."""
+    count = len(images.labels)
+    pairs = np.array([pair[:2] for pair in near_duplicates(images, images, ALIKE)]).T
+    links = coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(count, count))
+    return torch.from_numpy(connected_components(links, directed=False)[1])
+
+
+def select(images: ImageSet, chosen: Tensor) -> ImageSet:
+    """The pictures for which ``chosen`` (N,) is true, in their order."""
+    paths = [path for path, taken in zip(images.paths, chosen.tolist(), strict=True) if taken]
+    return ImageSet(images.images[chosen], images.labels[chosen], paths, images.class_names)
+
+
+def fold_numbers(images: ImageSet) -> Tensor:
+    """The fold of every picture, from 1 to FOLDS, (N,): every class is spread evenly over the
+    folds, at random but always in the same way; near-duplicates share one.
+    """
+    groups, generator = twin_groups(images), torch.Generator().manual_seed(0)
+    folds = torch.zeros(len(images.labels), dtype=torch.int64)  # 0: none yet
+    for label in range(len(images.class_names)):
+        members = (images.labels == label).nonzero().flatten()
+        full, fold = round(len(members) / FOLDS), 1
+        for index in members[torch.randperm(len(members), generator=generator)]:
+            while fold < FOLDS and (folds[members] == fold).sum() >= full:
+                fold += 1
+            if not folds[index]:
+                folds[groups == groups[index]] = fold
+    return folds
+
+
+def hold_out(images: ImageSet, fold: int = 1) -> tuple[ImageSet, ImageSet]:
+    """What is left for training, and the pictures of one fold, a fifth of every class."""
+    held = fold_numbers(images) == fold
+    return select(images, ~held), select(images, held)

@@ -1,0 +1,369 @@
+"""Training of the big-cats network: Muon, growing pictures, averaged weights, self-distillation, a
+checkpoint after every epoch (Question 4.I).
+"""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from hwlib.common.device import set_seed
+from hwlib.common.images import ImageSet
+from hwlib.q4_cats import parallel
+from hwlib.q4_cats.augment import NUMBERS, Box, augment, cutmix, random_box
+from hwlib.q4_cats.checkpoint import History, TrainingState, load_checkpoint, save_checkpoint
+from hwlib.q4_cats.muon import Muon
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides how a network is trained, besides its data, the seed and the device.
+
+    ``sizes`` holds pairs (pixels, share of the epochs up to which they are used): the coarse things
+    are learnt cheaply first. On the CPU a batch is worked on in ``parts``, each with batch-norm
+    statistics of its own; a GPU is given whole batches. ``lr`` is Muon's, for the filters;
+    ``adam_lr`` is AdamW's, for all other weights. ``distillation_weight`` is the largest share of
+    the network's own predictions in its targets, approached along a line over the first
+    ``distillation_epochs``, however long the training is: a network that has seen little is no
+    teacher yet. ``ensemble_decay`` is that of their running mean.
+    """
+
+    epochs: int
+    sizes: tuple[tuple[int, float], ...] = ((96, 0.4), (128, 0.7), (160, 1.0))
+    cutmix_share: float = 0.25
+    batch_size: int = 32
+    parts: int = 2
+    lr: float = 0.02
+    adam_lr: float = 3e-3
+    weight_decay: float = 0.05
+    warm_up: float = 0.1
+    label_smoothing: float = 0.1
+    average_decay: float = 0.99
+    distillation_weight: float = 0.8
+    distillation_epochs: int = 120
+    ensemble_decay: float = 0.9
+
+    def size(self, epoch: int) -> int:
+        """Pixels of the pictures in an epoch, counted from 0."""
+        return next(size for size, until in self.sizes if epoch < until * self.epochs)
+
+    def growth(self) -> list[int]:
+        """The numbers of the last epochs, from 1, before the pictures grow."""
+        return [
+            epoch for epoch in range(1, self.epochs) if self.size(epoch) != self.size(epoch - 1)
+        ]
+
+    def schedule(self, progress: float) -> float:
+        """The learning rates as a share of their highest, after a share of all steps: up along a
+        line, then down along a cosine.
+        """
+        if progress < self.warm_up:
+            return progress / self.warm_up
+        return (1 + math.cos(math.pi * (progress - self.warm_up) / (1 - self.warm_up))) / 2
+
+
+@dataclass
+class TrainingResult:
+    """The curves, and the weights of the last epoch with the best validation accuracy."""
+
+    history: History
+    best_epoch: int
+    state_dict: dict[str, Tensor]
+
+
+def fingerprint(
+    state: TrainingState, train: ImageSet, valid: ImageSet, recipe: Recipe, seed: int
+) -> str:
+    """Hash of all that the result depends on, but for rounding and this library's code; a
+    checkpoint of anything else is not continued.
+    """
+    sets = (train.sha256(), valid.sha256())
+    kind = (len(state.replicas), str(state.network), torch.__version__)
+    return hashlib.sha256(repr((asdict(recipe), seed, kind, sets)).encode()).hexdigest()
+
+
+def resize_for(train: ImageSet, size: int, device: torch.device | str) -> ImageSet:
+    """The training set on ``device``, scaled for epochs at ``size`` pixels: a quarter wider, so
+    that zooming in finds detail, and no more, so that sampling does not skip pixels.
+    """
+    side = size * 5 // 4
+    images = train.images
+    if side < images.shape[-1]:
+        scaled = [
+            F.interpolate(part.float(), (side, side), mode="bilinear", antialias=True)
+            .round()
+            .clamp(0, 255)
+            .to(torch.uint8)
+            for part in images.split(256)
+        ]
+        images = torch.cat(scaled)
+    return train._replace(images=images.to(device), labels=train.labels.to(device))
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """bfloat16 for convolutions on GPUs that compute in it; elsewhere everything in float32."""
+    able = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+    return torch.autocast(device.type, torch.bfloat16, enabled=able)
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move the averaged weights and batch-norm statistics by 1 - decay towards the network's."""
+    for mean, value in zip(
+        average.state_dict().values(), network.state_dict().values(), strict=True
+    ):
+        if mean.is_floating_point():
+            mean.lerp_(value, 1 - decay)
+        else:
+            mean.copy_(value)
+
+
+def soft_targets(labels: Tensor, num_classes: int, smoothing: float) -> Tensor:
+    """Smoothed one-hot labels: 1 - smoothing for the class, the rest spread over all; (B, K)."""
+    return F.one_hot(labels, num_classes) * (1 - smoothing) + smoothing / num_classes
+
+
+def distilled_targets(state: TrainingState, labels: Tensor, recipe: Recipe) -> Tensor:
+    """The targets of this epoch for every training picture, (N, K): the smoothed labels, and a
+    growing share of the network's own predictions (Kim et al., "Self-knowledge distillation with
+    progressive refinement of targets", 2021), as their running mean (Laine and Aila, "Temporal
+    ensembling for semi-supervised learning", 2017).
+    """
+    smoothed = soft_targets(labels, state.ensemble.shape[1], recipe.label_smoothing)
+    grown = min(state.finished, recipe.distillation_epochs)
+    weight = recipe.distillation_weight * grown / recipe.distillation_epochs
+    return smoothed.lerp(state.ensemble, weight)
+
+
+class Part(NamedTuple):
+    """Part of a batch of B pictures: indices in the training set (B,), images uint8 (B, 3, S, S),
+    labels (B,), target probabilities (B, K), random numbers (B, NUMBERS) of their augmentation.
+    """
+
+    indices: Tensor
+    images: Tensor
+    labels: Tensor
+    targets: Tensor
+    numbers: Tensor
+
+
+def backward(
+    network: nn.Module, part: Part, size: int, box: Box | None, count: int
+) -> tuple[Tensor, Tensor]:
+    """Augment a part, with cutmix where there is a box, and leave in the network its share of the
+    gradient of the mean loss over ``count`` pictures; the summed loss and the right answers, (2,),
+    and the logits (B, K), still on the device. Right is the label of the larger part of a picture.
+    """
+    images, labels, targets = augment(part.images, part.numbers, size), part.labels, part.targets
+    if box:
+        images, targets = cutmix(images, targets, box)
+        labels = labels.roll(1) if box.share > 0.5 else labels
+    with mixed_precision(images.device):
+        logits = network(images.contiguous(memory_format=torch.channels_last)).float()
+    loss = F.cross_entropy(logits, targets, reduction="sum")
+    (loss / count).backward()
+    correct = (logits.detach().argmax(1) == labels).sum()
+    return torch.stack([loss.detach(), correct]), logits.detach()
+
+
+def train_step(
+    state: TrainingState, parts: list[Part], size: int, box: Box | None, pool: Executor
+) -> tuple[Tensor, Tensor]:
+    """One step on the parts of a batch, worked on at once; the summed loss and the right answers,
+    (2,), and the logits of the batch (B, K), still on the device.
+    """
+    count = sum(len(part.images) for part in parts)
+    networks = state.replicas[: len(parts)]
+    work = [
+        pool.submit(backward, network, part, size, box, count)
+        for network, part in zip(networks, parts, strict=True)
+    ]
+    sums, logits = zip(*(one.result() for one in work), strict=True)
+    parallel.gather_gradients(networks)
+    for optimizer in state.optimizers:
+        optimizer.step()
+        optimizer.zero_grad()
+    return torch.stack(sums).sum(0), torch.cat(logits)
+
+
+def update_ensemble(ensemble: Tensor, parts: list[Part], logits: Tensor, decay: float) -> None:
+    """Move the running means of a batch's predictions by 1 - decay towards today's."""
+    indices = torch.cat([part.indices for part in parts])
+    ensemble[indices] = ensemble[indices].lerp(logits.softmax(1), 1 - decay)
+
+
+def set_rates(optimizers: list[torch.optim.Optimizer], share: float) -> None:
+    """Set every learning rate to a share of its highest."""
+    for group in (group for optimizer in optimizers for group in optimizer.param_groups):
+        group["lr"] = share * group["initial_lr"]
+
+
+def batches(
+    train: ImageSet, targets: Tensor, recipe: Recipe, num_parts: int
+) -> Iterator[list[Part]]:
+    """All pictures in a new random order, in batches of ``num_parts`` parts each (fewer where the
+    last batch has fewer pictures than that).
+    """
+    device, count = train.images.device, len(train.labels)
+    order, numbers = torch.randperm(count).to(device), torch.rand(count, NUMBERS).to(device)
+    for batch, drawn in zip(
+        order.split(recipe.batch_size), numbers.split(recipe.batch_size), strict=True
+    ):
+        pairs = zip(batch.chunk(num_parts), drawn.chunk(num_parts), strict=True)
+        yield [
+            Part(chosen, train.images[chosen], train.labels[chosen], targets[chosen], own)
+            for chosen, own in pairs
+        ]
+
+
+def train_epoch(state: TrainingState, train: ImageSet, recipe: Recipe) -> tuple[float, float]:
+    """One pass over the training images, which have the epoch's size; mean loss and accuracy under
+    augmentation.
+    """
+    for network in state.replicas:
+        network.train()
+    count, size, num_parts = len(train.labels), recipe.size(state.finished), len(state.replicas)
+    steps = math.ceil(count / recipe.batch_size)
+    sums = torch.zeros(2, device=train.images.device)
+    targets = distilled_targets(state, train.labels, recipe)
+    first = state.finished * steps
+    with parallel.workers(num_parts) as pool:
+        for step, parts in enumerate(batches(train, targets, recipe, num_parts), first):
+            set_rates(state.optimizers, recipe.schedule(step / (recipe.epochs * steps)))
+            box = random_box(size) if torch.rand(()) < recipe.cutmix_share else None
+            batch_sums, logits = train_step(state, parts, size, box, pool)
+            sums += batch_sums
+            if not box:  # a prediction for a mixture is none for either picture
+                update_ensemble(state.ensemble, parts, logits, recipe.ensemble_decay)
+            # Early on, a short memory: the average must not remember the start.
+            decay = min(recipe.average_decay, (2 + step) / (11 + step))
+            update_average(state.average, state.network, decay)
+    loss, correct = (sums / count).tolist()
+    return loss, correct
+
+
+@torch.no_grad()
+def predict(network: nn.Module, images: Tensor, batch_size: int = 100) -> Tensor:
+    """Logits (N, K) of uint8 pictures (N, 3, S, S), in evaluation mode, on the network's device."""
+    device = next(network.parameters()).device
+    network.eval()
+    return torch.cat(
+        [network(batch.to(device).float() / 255) for batch in images.split(batch_size)]
+    ).cpu()
+
+
+def evaluate(network: nn.Module, image_set: ImageSet) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy over every picture of the set."""
+    logits, labels = predict(network, image_set.images), image_set.labels.cpu()
+    return F.cross_entropy(logits, labels).item(), (
+        logits.argmax(1) == labels
+    ).float().mean().item()
+
+
+def make_optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Muon for the filters, AdamW without decay for all other weights."""
+    filters = [p for p in network.parameters() if p.dim() == 4]
+    others = [p for p in network.parameters() if p.dim() != 4]
+    optimizers = [
+        Muon(filters, recipe.lr, weight_decay=recipe.weight_decay),
+        torch.optim.AdamW(others, recipe.adam_lr, weight_decay=0),
+    ]
+    for group in (group for optimizer in optimizers for group in optimizer.param_groups):
+        group["initial_lr"] = group["lr"]
+    return optimizers
+
+
+def start(
+    make_network: Callable[[], nn.Module],
+    train: ImageSet,
+    recipe: Recipe,
+    device: torch.device | str,
+) -> TrainingState:
+    """An untrained network, its average and its optimisers, on the device; on the CPU with the
+    replicas that work on the parts of a batch. Its mean predictions begin at the smoothed labels.
+    """
+    network, average = (
+        make_network().to(device).to(memory_format=torch.channels_last) for _ in range(2)
+    )
+    # A GPU has cores enough for one operation on a whole batch, and one queue.
+    num_parts = recipe.parts if torch.device(device).type == "cpu" else 1
+    average.load_state_dict(network.state_dict())
+    names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+    optimizers = make_optimizers(network, recipe)
+    ensemble = soft_targets(train.labels, len(train.class_names), recipe.label_smoothing).to(device)
+    history: History = {name: [] for name in names}
+    replicas = parallel.replicas(network, num_parts)
+    return TrainingState(replicas, average, optimizers, ensemble, history)
+
+
+def record_epoch(state: TrainingState, figures: tuple[float, ...]) -> None:
+    """Append an epoch's figures; keep the averaged weights where the validation accuracy is best:
+    among equals the last, which was trained longest and at the lowest rates.
+    """
+    for values, figure in zip(state.history.values(), figures, strict=True):
+        values.append(figure)
+    accuracy = state.history["validation_accuracy"]
+    if accuracy[-1] == max(accuracy):
+        state.best_epoch = len(accuracy)
+        state.best_state = {
+            name: value.cpu().clone() for name, value in state.average.state_dict().items()
+        }
+
+
+def train_classifier(
+    make_network: Callable[[], nn.Module],
+    train: ImageSet,
+    valid: ImageSet,
+    recipe: Recipe,
+    seed: int = 42,
+    device: torch.device | str = "cpu",
+    checkpoint: Path | None = None,
+) -> TrainingResult:
+    """Train a classifier and pick the epoch with the best validation accuracy; the test set is not
+    involved.
+
+    Calls ``set_seed`` first. With ``checkpoint`` the state is saved after every epoch, and a call
+    that finds a checkpoint of the same training continues it, to the same result as if it had never
+    stopped.
+
+    Args:
+        make_network: called after seeding, for the network and for the copy that holds its averaged
+            weights.
+        train: training images.
+        valid: validation images; the averaged weights are evaluated on them after every epoch.
+        recipe: epochs, learning rate and the like.
+        seed: for initial weights, order and augmentation.
+        device: where to train.
+        checkpoint: file to save to and to continue from.
+    """
+    set_seed(seed)
+    state = start(make_network, train, recipe, device)
+    key = fingerprint(state, train, valid, recipe, seed)
+    if checkpoint:
+        load_checkpoint(state, key, checkpoint)
+    first = state.finished
+    bar = tqdm(
+        range(first, recipe.epochs),
+        desc="training",
+        unit="epoch",
+        initial=first,
+        total=recipe.epochs,
+    )
+    resized = train
+    for epoch in bar:
+        if epoch == first or epoch in recipe.growth():
+            resized = resize_for(train, recipe.size(epoch), device)
+        figures = train_epoch(state, resized, recipe) + evaluate(state.average, valid)
+        record_epoch(state, figures)
+        bar.set_postfix(validation=f"{state.history['validation_accuracy'][-1]:.1%}")
+        if checkpoint:
+            save_checkpoint(state, key, checkpoint)
+    return TrainingResult(state.history, state.best_epoch, state.best_state)

@@ -1,0 +1,1 @@
+"""Checked parameters, and the notebook run with them."""

@@ -1,0 +1,168 @@
+"""The notebook's parameters, and what each may be.
+
+Everything is checked here, without torch and before a kernel starts. Values may be text, which the
+schema converts: ``1e-3`` is a number and the ID ``012345678`` keeps its zero.
+"""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOK = ROOT / "HW1_ID1_ID2.ipynb"
+PROFILES = ROOT / "params"
+QUESTIONS = ("q1", "q2", "q3", "q4")
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class ParameterError(ValueError):
+    """A parameter, profile or question is not what it must be; the message says what would be."""
+
+
+def check_weights(value: str) -> str:
+    """``imagenet``, ``none`` or a file."""
+    if value not in ("imagenet", "none") and not Path(value).is_file():
+        raise ValueError("must be imagenet, none or the path of an existing file")
+    return value
+
+
+def check_distinct(values: list[float]) -> list[float]:
+    """No rate twice: the curves are filed by their rate."""
+    if len(set(values)) < len(values):
+        raise ValueError("must all be different")
+    return values
+
+
+StudentId = Annotated[str, Field(pattern=r"^(ID1|ID2|[0-9]{9})$", description="9 digits")]
+LearningRate = Annotated[
+    float, Field(gt=0, allow_inf_nan=False, description="a finite number above 0, as 1e-3")
+]
+LearningRates = Annotated[
+    list[LearningRate],
+    Field(min_length=1, description="a list of different numbers above 0, as [0.01, 0.1]"),
+    AfterValidator(check_distinct),
+]
+Epochs = Annotated[int, Field(ge=1, description="a whole number from 1 up")]
+Text = Annotated[str, Field(min_length=1, description="a text that is not empty")]
+Seed = Annotated[int, Field(ge=0, lt=2**32, description="a whole number from 0 to 4294967295")]
+Device = Annotated[
+    str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
+]
+DataSource = Annotated[Literal["real", "sample"], Field(description="real or sample")]
+Weights = Annotated[
+    str, AfterValidator(check_weights), Field(description="imagenet, none or a file's path")
+]
+
+
+class Parameters(BaseModel):
+    """Every parameter of the notebook with its default, as in the notebook's own cell."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id1: StudentId = "ID1"
+    id2: StudentId = "ID2"
+    profile: Text = "notebook"
+    seed: Seed = 42
+    device: Device = "auto"
+    data_dir: Text = "data"
+    data_source: DataSource = "real"
+    learning_rate: LearningRate = 0.01
+    learning_rates: LearningRates = [0.001, 0.01, 0.1]
+    mlp_epochs: Epochs = 16
+    cnn_epochs: Epochs = 120
+    vgg_weights: Weights = "imagenet"
+    output_dir: Text = "out/notebook"
+    hwlib_url: Text = "https://github.com/OWNER/homework-1"
+
+    @model_validator(mode="after")
+    def check_pair(self) -> "Parameters":
+        """Two students have two IDs."""
+        if self.id1 == self.id2:
+            raise ValueError(f"id1 and id2 are both {self.id1}; a pair has two different IDs")
+        return self
+
+    def changed(self) -> dict[str, Any]:
+        """What differs from the notebook's defaults: all that a run has to be told."""
+        return self.model_dump(exclude_defaults=True)
+
+
+def check_questions(only: str | None) -> tuple[str, ...]:
+    """``"q1,q3"`` in the notebook's order, all four for ``None``; ParameterError for any other."""
+    if only is None:
+        return QUESTIONS
+    asked = {part.strip() for part in str(only).lower().split(",")} - {""}
+    if not asked or asked - set(QUESTIONS):
+        raise ParameterError(f"There is no question {only}: known are {', '.join(QUESTIONS)}")
+    return tuple(question for question in QUESTIONS if question in asked)
+
+
+Values = Annotated[list[Any], Field(min_length=1)]
+Questions = Annotated[tuple[str, ...], BeforeValidator(check_questions)]
+
+
+class Axes(BaseModel):
+    """What a sweep file holds besides parameters."""
+
+    only: Questions = Field(QUESTIONS, description="questions, as q3 or q1,q3")
+    grid: dict[Any, Values] = Field({}, description="for each name a list of values")
+    zip: dict[Any, Values] = Field({}, description="for each name a list of values")
+    seeds: Values = Field([], description="a list of whole numbers, as [1, 2, 3]")
+
+    @field_validator("zip")
+    @classmethod
+    def check_lengths(cls, lists: dict[str, list]) -> dict[str, list]:
+        """Values side by side are equally many."""
+        if len({len(values) for values in lists.values()}) > 1:
+            lengths = ", ".join(f"{name} has {len(values)}" for name, values in lists.items())
+            raise ValueError(f"the lists must be of one length: {lengths}")
+        return lists
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """``(did you mean ...?)`` where a known name is close, otherwise all the known names."""
+    known = list(known)
+    close = get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"known are: {', '.join(known)}"
+
+
+def describe_errors(
+    error: ValidationError, model: type[BaseModel], values: Mapping[str, Any]
+) -> str:
+    """One line for each thing that is wrong: where it stands, what it is, what is accepted."""
+    sources = {name: getattr(name, "source", "") for name in values}
+    lines = []
+    for detail in error.errors():
+        name = ".".join(map(str, detail["loc"]))
+        field = str(detail["loc"][0]) if name else "id2"  # what concerns both IDs has no place
+        source = getattr(detail["input"], "source", "") or sources.get(field, "")
+        message = detail["msg"].removeprefix("Value error, ")
+        if detail["type"] == "extra_forbidden":
+            message = f"There is no parameter {name!r}: {suggest(name, model.model_fields)}"
+        elif name:
+            reason = "" if detail["type"] == "string_pattern_mismatch" else f" {message}."
+            accepted = model.model_fields[field].description
+            message = f"{name} = {detail['input']!r}:{reason} Accepted: {accepted}"
+        lines.append(f"{source}: {message}" if source else message)
+    return "\n".join(lines)
+
+
+def check(model: type[Model], values: Mapping[str, Any]) -> Model:
+    """Convert and check values, whose names may carry a ``source``, where they were written;
+    ParameterError lists every unknown name, wrong type and impossible value.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise ParameterError(describe_errors(error, model, values)) from error

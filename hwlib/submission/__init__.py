@@ -1,0 +1,1 @@
+"""From an executed notebook to what is handed in, and its verification."""

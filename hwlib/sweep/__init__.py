@@ -1,0 +1,1 @@
+"""Many runs with different parameters, compared."""

@@ -1,0 +1,129 @@
+"""Stored trainings on held-out pictures, and what is read from them."""
+
+import ast
+import hashlib
+import statistics
+
+import pandas as pd
+import pytest
+
+from hwlib.common.images import load_image_set
+from hwlib.q4_cats import cnn, study
+from hwlib.q4_cats import folds as holdout
+from hwlib.q4_cats.evaluation import percent_range, wilson_interval
+from hwlib.run.parameters import Parameters
+
+
+def run(
+    variant: str, seed: int, epochs: int, correct: int, parameters: int = 10, fold: int = 1
+) -> dict:
+    return {
+        "variant": variant,
+        "seed": seed,
+        "fold": fold,
+        "epochs": epochs,
+        "parameters": parameters,
+        "correct": correct,
+        "total": 200,
+        "core_seconds": 60.0 * seed,
+        "curve": [[4, 30.0, 0.4], [8, 60.0, correct / 200]],
+    }
+
+
+RUNS = pd.DataFrame(
+    [
+        run("ours", 1, 40, 180),
+        run("ours", 2, 40, 190),
+        run("ours", 1, 8, 150),
+        run("without spots", 1, 8, 140),
+        run("width 2", 1, 8, 160, parameters=20),
+        run("reference", 1, 60, 100, parameters=90),
+        run("ours", 1, 40, 170, fold=3),
+        run("ours", 1, 40, 196, fold=2),
+        run("ours", 1, 40, 188, fold=5),
+        run("ours", 1, 40, 184, fold=4),
+        run("ours", 1, 60, 200, fold=2),
+    ]
+)
+
+
+def test_starts_of_a_variant_are_averaged_and_lengths_kept_apart():
+    summary = study.summarise(RUNS).set_index(["variant", "epochs"])
+    long = summary.loc[("ours", 40)]
+    assert long["runs"] == 2 and long["core_minutes"] == pytest.approx(1.5)
+    assert long["accuracy"] == pytest.approx(0.925)
+    assert long["deviation"] == pytest.approx(statistics.stdev([0.9, 0.95]))
+    assert long["interval"] == wilson_interval(185, 200)
+    assert summary.loc[("ours", 8)]["accuracy"] == 0.75
+
+
+def test_folds_are_summed_over_the_first_start_of_the_full_recipe():
+    table = study.cross_validation(RUNS)
+    assert list(table["accuracy"].items()) == [
+        (1, "90.0%"),
+        (2, "98.0%"),
+        (3, "85.0%"),
+        (4, "92.0%"),
+        (5, "94.0%"),
+        ("all", "91.8%"),
+        ("all but the first", "92.2%"),
+    ]
+    assert table.loc["all", ["right", "of"]].tolist() == [918, 1000]
+    assert table.loc["all", "95% interval"] == percent_range(wilson_interval(918, 1000))
+    assert study.cross_validation(RUNS[RUNS["fold"] != 4]).empty
+
+
+def test_parts_are_compared_with_the_whole_at_the_same_length_alone():
+    found = study.ablation(RUNS)
+    assert found[["variant", "epochs"]].values.tolist() == [["ours", 8], ["without spots", 8]]
+
+
+def test_way_to_an_accuracy_is_read_from_the_first_fold_alone():
+    assert study.frontier_runs(RUNS)["correct"].tolist() == [180, 190, 150, 160, 100]
+
+
+def test_frontier_is_in_the_order_of_length_and_size_and_leaves_out_the_parts():
+    found = study.frontier(RUNS)
+    assert found[["variant", "parameters"]].values.tolist() == [
+        ["ours", 10],
+        ["width 2", 20],
+        ["ours", 10],
+        ["reference", 90],
+    ]
+
+
+def test_people_read_percentages_and_a_dash_for_a_single_start():
+    table = study.for_people(study.frontier(RUNS))
+    assert table.loc["known solution", "accuracy"] == "50.0%"
+    assert table["deviation"].tolist() == ["–", "–", "± 3.5", "–"]
+
+
+def test_what_is_stored_was_trained_with_the_networks_of_today():
+    runs = study.load_runs()
+    sizes = runs.groupby("variant")["parameters"].agg(set)
+    assert all(len(found) == 1 for found in sizes)
+    assert sizes[study.FULL] == {cnn.count_parameters(cnn.BigCatsNet())}
+    assert sizes[study.REFERENCE] == {438_386}  # as the assignment says
+    assert sizes["width 2/3"] == {cnn.count_parameters(cnn.BigCatsNet(widths=(8, 24, 32, 48)))}
+    assert Parameters().cnn_epochs in set(runs.loc[runs["variant"] == study.FULL, "epochs"])
+    assert study.cross_validation(runs).loc["all", "of"] == 2089  # every training picture
+    assert len(study.ablation(runs)) > 3
+
+
+def test_every_stored_variant_can_be_trained_again():
+    tree = ast.parse((study.STORED.parents[1] / "cnn_accuracy.py").read_text())
+    (variants,) = (
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and node.target.id == "VARIANTS"
+    )
+    known = {key.value for key in variants.keys} | {study.REFERENCE}
+    assert set(study.load_runs()["variant"]) <= known
+
+
+def test_folds_of_the_stored_runs_are_those_of_today(real_data):
+    images = load_image_set(real_data / "big_cats" / "train", cnn.IMAGE_SIZE, cnn.CLASS_NAMES)
+    if len(images.labels) != 2089:
+        pytest.skip("the stored runs were trained on another copy of the big cats")
+    numbers = bytes(holdout.fold_numbers(images).tolist())
+    assert hashlib.sha256(numbers).hexdigest().startswith("eef6f4427aa3c6ea")
