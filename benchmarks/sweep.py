@@ -21,8 +21,8 @@ import nbformat
 import pandas as pd
 from timing import machine
 
+from hwlib.common.project import NOTEBOOK, ROOT
 from hwlib.run.notebook import select
-from hwlib.run.parameters import NOTEBOOK, ROOT
 
 PORT = 18786
 SWEEP = """\

@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from hwlib.run.parameters import NOTEBOOK, QUESTIONS
+from hwlib.common.project import NOTEBOOK, QUESTIONS
 
 HWLIB = Path(__file__).resolve().parents[1] / "hwlib"
 MODULES = sorted(HWLIB.rglob("*.py"))

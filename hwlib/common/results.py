@@ -19,7 +19,9 @@ from nbformat import NotebookNode
 
 from hwlib import __version__
 
+PDF_INFO = "application/vnd.typstpdf+json"  # for the title block of the PDF, see hwlib.pdf
 MIME_TYPE = "application/vnd.hwlib.results+json"
+BANNERS = {"sample": "Demonstration on sample data, not a submission"}
 PACKAGES = ("torch", "torchvision", "numpy", "matplotlib", "papermill")
 
 
@@ -65,6 +67,20 @@ def claimed_sources(notebook: NotebookNode) -> list[str]:
         if any(MIME_TYPE in output.get("data", {}) for output in cell.outputs):
             break
     return sources
+
+
+def title_block(content: dict[str, Any]) -> dict[str, Any]:
+    """What the PDF says on its first page: who, what, when, with what."""
+    shown = ("profile", "data_source", "date", "device", "seed")
+    versions = ", ".join(f"{name} {number}" for name, number in content["versions"].items())
+    facts = [("Students", ", ".join(content["ids"]))]
+    facts += [(name.replace("_source", "").capitalize(), str(content[name])) for name in shown]
+    return {
+        "authors": content["ids"],
+        "date": content["date"],
+        "banner": BANNERS.get(content["data_source"], ""),
+        "facts": [*facts, ("Versions", versions)],
+    }
 
 
 class Results:
@@ -124,7 +140,9 @@ class Results:
         self.content["seconds"]["total"] = round(time.perf_counter() - self.begun, 2)
         write_json(self.content, output_dir / "results.json")
         said = f"{self.content['command']}\nresults.json is written."
-        display({MIME_TYPE: self.content, "text/plain": said}, raw=True)
+        timeless = {key: value for key, value in self.content.items() if key != "seconds"}
+        shown = {MIME_TYPE: timeless, PDF_INFO: title_block(self.content), "text/plain": said}
+        display(shown, raw=True)
 
     def table(self) -> pd.DataFrame:
         """What somebody needs to get the same figures again, for people."""

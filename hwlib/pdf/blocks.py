@@ -20,8 +20,6 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Name, Number, Operator, String
 from pygments.util import ClassNotFound
 
-from hwlib.common.results import find_claims
-
 Block = dict[str, Any]
 Tokens = list[tuple[str, str]]  # (style, text), the style one of the template's palette
 
@@ -34,6 +32,7 @@ PICTURE_TYPES = {
     "image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg", "image/gif": "gif",
     "image/webp": "webp",
 }  # fmt: skip
+INFO = "application/vnd.typstpdf+json"  # what a cell displays for the title block
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PLAIN_TITLE = re.compile(r"# ([^$`*<>\[\]\\]+)")
 STYLES = {
@@ -271,24 +270,24 @@ def split_title(cells: list[NotebookNode], name: str) -> tuple[str, list[Noteboo
     return name, cells
 
 
-def facts(claims: dict[str, Any]) -> list[tuple[str, str]]:
-    """The title block's lines: who, what, when, with what."""
-    versions = [f"{name} {version}" for name, version in claims.get("versions", {}).items()]
-    values = claims | {
-        "students": ", ".join(claims.get("ids", [])),
-        "data": claims.get("data_source"),
-        "versions": ", ".join(versions),
-    }
-    shown = ("students", "profile", "data", "date", "device", "seed", "versions")
-    found = [(name.capitalize(), values.get(name)) for name in shown]
-    return [(label, str(value)) for label, value in found if value not in (None, "")]
+def document_info(notebook: NotebookNode) -> dict[str, Any]:
+    """What a cell of the notebook displays for the title block, as ``INFO``: ``authors`` (a list),
+    ``date`` (YYYY-MM-DD), ``banner`` (a warning for every page) and ``facts`` (pairs of label and
+    value). All of them are optional.
+    """
+    for cell in reversed(notebook.cells):
+        for output in cell.get("outputs", []):
+            info = output.get("data", {}).get(INFO)
+            if isinstance(info, dict):
+                return info
+    return {}
 
 
 def describe(notebook: NotebookNode, name: str) -> dict[str, Any]:
     """The whole document as data; ``name`` is the title of a notebook that has none."""
-    claims = find_claims(notebook) or {}
-    info = notebook.metadata.get("language_info", {})
-    language = info.get("pygments_lexer", info.get("name", "python"))
+    info = document_info(notebook)
+    spoken = notebook.metadata.get("language_info", {})
+    language = spoken.get("pygments_lexer", spoken.get("name", "python"))
     cells = [cell for cell in notebook.cells if not has_tag(cell, "remove-cell")]
     title, cells = split_title(cells, notebook.metadata.get("title", name))
     numbers = number_equations(c.source for c in cells if c.cell_type == "markdown")
@@ -303,9 +302,9 @@ def describe(notebook: NotebookNode, name: str) -> dict[str, Any]:
         block |= {"number": number, "alt": alt}
     return {
         "title": title,
-        "authors": list(claims.get("ids", [])),
-        "date": re.findall(r"\d+", str(claims.get("date", "")))[:3],
-        "sample": claims.get("data_source") == "sample",
-        "facts": facts(claims),
+        "authors": [str(author) for author in info.get("authors", [])],
+        "date": re.findall(r"\d+", str(info.get("date", "")))[:3],
+        "banner": str(info.get("banner", "")),
+        "facts": [[str(label), str(value)] for label, value in info.get("facts", [])],
         "blocks": blocks,
     }

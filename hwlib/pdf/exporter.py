@@ -6,7 +6,6 @@ lost a line of code, a line of output, a heading or a figure fails. ``make_pdf``
 nbconvert's ways by LaTeX and by a browser.
 """
 
-import copy
 import hashlib
 import io
 import json
@@ -32,7 +31,6 @@ from pypandoc import get_pandoc_path
 from pypdf import PdfReader, PdfWriter
 from traitlets.config import Config
 
-from hwlib.common.results import find_claims
 from hwlib.pdf import blocks as document
 from hwlib.pdf import proof
 from hwlib.pdf.blocks import PICTURE_TYPES, Block
@@ -57,13 +55,8 @@ class PdfError(RuntimeError):
 
 
 def notebook_hash(notebook: NotebookNode) -> str:
-    """SHA-256 of a notebook's content; the PDF carries it, which ties the two together. Date and
-    seconds of the run do not count, so equal runs give equal PDFs.
-    """
-    timeless = copy.deepcopy(notebook)
-    if claims := find_claims(timeless):
-        claims.update(date="", seconds={})
-    return hashlib.sha256(json.dumps(timeless, sort_keys=True).encode()).hexdigest()
+    """SHA-256 of a notebook's content; the PDF carries it, which ties the two together."""
+    return hashlib.sha256(json.dumps(notebook, sort_keys=True).encode()).hexdigest()
 
 
 def coverage(path: str) -> set[int]:

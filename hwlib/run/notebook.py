@@ -19,8 +19,9 @@ from traitlets.config import Config
 from hwlib.common import data
 from hwlib.common import device as seeding
 from hwlib.common import download as fetch
+from hwlib.common.project import NOTEBOOK, QUESTIONS, ROOT
 from hwlib.q4_vgg import vgg
-from hwlib.run.parameters import NOTEBOOK, QUESTIONS, ROOT, Parameters
+from hwlib.run.parameters import Parameters
 
 QUIET_SECONDS = 60  # between two lines of a long run that is logged
 

@@ -20,14 +20,13 @@ from pydantic import (
     model_validator,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOK = ROOT / "HW1_ID1_ID2.ipynb"
-PROFILES = ROOT / "params"
-QUESTIONS = ("q1", "q2", "q3", "q4")
+from hwlib.common.errors import HwlibError
+from hwlib.common.project import ID_PATTERNS, QUESTIONS
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class ParameterError(ValueError):
+class ParameterError(HwlibError):
     """A parameter, profile or question is not what it must be; the message says what would be."""
 
 
@@ -45,7 +44,10 @@ def check_distinct(values: list[float]) -> list[float]:
     return values
 
 
-StudentId = Annotated[str, Field(pattern=r"^(ID1|ID2|[0-9]{9})$", description="9 digits")]
+Id1, Id2 = (
+    Annotated[str, Field(pattern=f"^({pattern})$", description="9 digits")]
+    for pattern in ID_PATTERNS
+)
 LearningRate = Annotated[
     float, Field(gt=0, allow_inf_nan=False, description="a finite number above 0, as 1e-3")
 ]
@@ -71,8 +73,8 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id1: StudentId = "ID1"
-    id2: StudentId = "ID2"
+    id1: Id1 = "ID1"
+    id2: Id2 = "ID2"
     profile: Text = "notebook"
     seed: Seed = 42
     device: Device = "auto"

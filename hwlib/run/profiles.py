@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 
-from hwlib.run.parameters import PROFILES, Axes, ParameterError, Parameters, check, suggest
+from hwlib.common.project import PROFILES
+from hwlib.run.parameters import Axes, ParameterError, Parameters, check, suggest
 
 
 class Placed(str):

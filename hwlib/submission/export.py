@@ -11,10 +11,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from hwlib.common.project import NOTEBOOK, QUESTIONS
 from hwlib.pdf.exporter import make_pdf
 from hwlib.q4_cats import cnn
 from hwlib.run.notebook import RunError, check_inputs, execute
-from hwlib.run.parameters import NOTEBOOK, QUESTIONS, Parameters
+from hwlib.run.parameters import Parameters
 from hwlib.submission.bundle import ENDINGS, stem_of, write_bundle
 from hwlib.submission.verify import verify
 

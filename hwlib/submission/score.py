@@ -1,4 +1,5 @@
-"""Scores the two pickles of a bundle, in a process of its own: ``python -m hwlib.submission.score REQUEST``.
+"""Scores the two pickles of a bundle, in a process of its own:
+``python -m hwlib.submission.score REQUEST``.
 
 The class file is somebody else's code. Only ``verify`` starts this, in a temporary folder and with
 a time limit. While that code runs, whatever leaves the process is refused: files other than

@@ -15,10 +15,10 @@ import nbformat
 import pypdfium2
 from nbformat import NotebookNode
 
+from hwlib.common.project import ROOT
 from hwlib.common.results import claimed_sources, find_claims, sources_hash
 from hwlib.pdf import proof
 from hwlib.pdf.exporter import TypstPDFExporter, notebook_hash
-from hwlib.run.parameters import ROOT
 from hwlib.submission.bundle import BundleError, read_bundle, stem_of
 
 CLASS_FILE_IMPORTS = {

@@ -24,9 +24,10 @@ from typing import Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from hwlib.common.project import NOTEBOOK, ROOT
 from hwlib.common.results import versions, write_json
 from hwlib.common.runtime import find
-from hwlib.run.parameters import NOTEBOOK, ROOT, Axes, ParameterError, Parameters, check
+from hwlib.run.parameters import Axes, ParameterError, Parameters, check
 from hwlib.run.profiles import Placed, Settings, collect, override, profile_path, split
 
 DATA = {"q3": ("MNIST/raw",), "q4": ("big_cats", "birds", "dogs")}  # for places.find

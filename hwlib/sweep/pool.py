@@ -24,7 +24,8 @@ from typing import Any, ClassVar
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from hwlib.run.parameters import ROOT, Parameters
+from hwlib.common.project import ROOT
+from hwlib.run.parameters import Parameters
 from hwlib.sweep.plan import Run, local_folder, publish, read_run, unfinished_folder
 
 ATTEMPTS = 3

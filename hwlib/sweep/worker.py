@@ -22,8 +22,9 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 from nbconvert.filters import strip_ansi
 
+from hwlib.common.project import NOTEBOOK
 from hwlib.run.notebook import KernelDied, RunError, execute, select
-from hwlib.run.parameters import NOTEBOOK, Parameters
+from hwlib.run.parameters import Parameters
 from hwlib.sweep.plan import Run, code_hash, publish, unfinished_folder
 from hwlib.sweep.pool import CAN_FORK, die_with_parent
 

@@ -15,7 +15,7 @@ import pytest
 from support import ROOT
 
 from hwlib.common import runtime as places
-from hwlib.run.parameters import NOTEBOOK
+from hwlib.common.project import NOTEBOOK
 
 HIDE = f"""
 import sys
