@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Run the whole test suite: ./test.sh [PYTEST ARGUMENT]... With HW1_DATA=DIR also what needs real data.
+# Check style, types and imports, and run the tests: ./test.sh [PYTEST ARGUMENT]...
+# HW1_DATA=DIR ./test.sh -m "" also runs what needs the real data or a long training.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
-set_python "[test]" pytest pytest-cov ruff mypy distributed
+set_python requirements.txt requirements-test.txt
 cd "$root"
 "$python" -m ruff check .
 "$python" -m ruff format --check .
 "$python" -m mypy
-if [ $# -eq 0 ]; then set -- --cov=hwlib --cov-report=term:skip-covered; fi
-exec "$python" -m pytest "$@"
+"$python" -c 'from importlinter.cli import lint_imports_command as lint; lint()'
+exec "$python" -m pytest -n 2 --dist worksteal "$@"
