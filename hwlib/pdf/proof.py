@@ -3,12 +3,14 @@
 import io
 import re
 import unicodedata
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple, assert_never
 
 import pypdfium2
 from pypdf import PdfReader
 from pypdf.generic import DictionaryObject, PdfObject
+
+from hwlib.pdf.blocks import Block, FigureBlock, MarkupBlock
 
 MARK = "↪"  # where the template goes on with a line
 UNSEEN = dict.fromkeys(map(ord, f"\u00ad\u200b\u200c\u200d\u200e\u200f\ufe0e\ufe0f\ufeff{MARK}"))
@@ -45,7 +47,23 @@ def read_text(pdf: pypdfium2.PdfDocument) -> str:
 
 def read_metadata(pdf: bytes) -> dict[str, str]:
     """The PDF's ``Keywords``, ``Creator`` and the like; PdfiumError where it is none."""
-    return pypdfium2.PdfDocument(pdf).get_metadata_dict()
+    metadata: dict[str, str] = pypdfium2.PdfDocument(pdf).get_metadata_dict()
+    return metadata
+
+
+Kind = Literal["line", "table cell", "spanning cell", "text", "heading", "figure"]
+
+
+class Missing(NamedTuple):
+    """A piece of a cell that the PDF does not hold."""
+
+    cell: int
+    kind: Kind
+    piece: str
+
+    def __str__(self) -> str:
+        """Return a sentence without its full stop."""
+        return f"cell {self.cell} holds the {self.kind} {self.piece[:100]!r}, the PDF does not"
 
 
 class Reader:
@@ -81,50 +99,73 @@ def alternative_texts(tag: PdfObject | None) -> Iterator[str]:
             yield from alternative_texts(child)
 
 
-def pieces(block: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """What a block prints: the kind of piece and its text."""
-    for line in block.get("lines", []):
-        yield "line", "".join(body for _, body in line["tokens"])
-    listed = {
-        "spans": "spanning cell",
-        "cells": "table cell",
-        "words": "text",
-        "headings": "heading",
-    }
-    for key, kind in listed.items():
-        yield from ((kind, text) for text in block.get(key, []))
-    if block["kind"] == "figure":
-        yield from (("text", block["caption"]), ("figure", block["alt"]))
+def pieces(block: Block) -> Iterator[tuple[Kind, str]]:
+    """Return what a block prints: the kind of each piece and its text."""
+    match block:
+        case MarkupBlock():
+            markup = block.markup
+            yield from (("spanning cell", text) for text in markup.spans)
+            yield from (("table cell", text) for text in markup.cells)
+            yield from (("text", text) for text in markup.words)
+            yield from (("heading", text) for text in markup.headings)
+        case FigureBlock():
+            yield "text", block.caption
+            yield "figure", block.alt
+        case _:
+            yield from (("line", line.text) for line in block.lines)
 
 
-def find_missing(pdf: bytes, blocks: list[dict[str, Any]]) -> str:
-    """What the PDF lacks of the blocks from ``TypstPDFExporter.describe``; "" for nothing.
-
-    Text must stand on the pages and headings among the bookmarks, in the notebook's order; figures
-    are known by the PDF's tags.
+class Proof:
+    """Looks for pieces in a PDF: text must stand on the pages and headings among the bookmarks, in
+    the notebook's order; figures are known by the PDF's tags.
     """
-    opened = pypdfium2.PdfDocument(pdf)
-    text = read_text(opened)
-    strict, loose = Reader(squeeze(text)), Reader(letters(text))
-    bookmarks = iter([squeeze(item.get_title()) for item in opened.get_toc()])
-    root = PdfReader(io.BytesIO(pdf)).trailer["/Root"]
-    figures = set(alternative_texts(root.get("/StructTreeRoot")))
-    holds = {
-        "line": lambda piece: strict.find(squeeze(piece)),
-        "table cell": lambda piece: strict.find(squeeze(piece)),
-        # Typst sets cells of several rows after the others.
-        "spanning cell": lambda piece: strict.find(squeeze(piece), stay=True),
-        "text": lambda piece: loose.find(letters(piece)),  # hyphens come and go
-        "heading": lambda piece: not squeeze(piece) or squeeze(piece) in bookmarks,
-        "figure": lambda piece: piece in figures,
-    }
-    for block in blocks:
-        for kind, piece in pieces(block):
-            is_set = kind not in ("heading", "figure")  # on the pages, so perhaps from the right
-            if is_set and RIGHT_TO_LEFT.search(piece):
-                found = holds_both_ways(strict.text, piece)
-            else:
-                found = holds[kind](piece)
-            if not found:
-                return f"cell {block['cell']} holds the {kind} {piece[:100]!r}, the PDF does not."
-    return ""
+
+    def __init__(self, pdf: bytes):
+        opened = pypdfium2.PdfDocument(pdf)
+        text = read_text(opened)
+        self.strict, self.loose = Reader(squeeze(text)), Reader(letters(text))
+        self.bookmarks = [squeeze(item.get_title()) for item in opened.get_toc()]
+        root = PdfReader(io.BytesIO(pdf)).root_object
+        self.figures = set(alternative_texts(root.get("/StructTreeRoot")))
+
+    def has_heading(self, piece: str) -> bool:
+        """Return whether a heading is among the bookmarks behind the one found before."""
+        wanted = squeeze(piece)
+        if wanted and wanted in self.bookmarks:
+            del self.bookmarks[: self.bookmarks.index(wanted) + 1]
+            return True
+        return not wanted
+
+    def holds(self, kind: Kind, piece: str) -> bool:
+        """Return whether the PDF holds a piece."""
+        if kind == "heading":
+            return self.has_heading(piece)
+        if kind == "figure":
+            return piece in self.figures
+        if RIGHT_TO_LEFT.search(piece):
+            return holds_both_ways(self.strict.text, piece)
+        if kind == "text":  # hyphens come and go
+            return self.loose.find(letters(piece))
+        if kind == "line" or kind == "table cell":
+            return self.strict.find(squeeze(piece))
+        if kind == "spanning cell":  # Typst sets cells of several rows after the others
+            return self.strict.find(squeeze(piece), stay=True)
+        assert_never(kind)
+
+
+def find_missing(pdf: bytes, blocks: Iterable[Block]) -> list[Missing]:
+    """Return all pieces of the blocks that the PDF does not hold, in the notebook's order."""
+    proof = Proof(pdf)
+    return [
+        Missing(block.cell, kind, piece)
+        for block in blocks
+        for kind, piece in pieces(block)
+        if not proof.holds(kind, piece)
+    ]
+
+
+def summarize(missing: list[Missing]) -> str:
+    """Return a sentence that names the first missing piece and the number of the others."""
+    count = len(missing) - 1
+    others = f", nor {count} more piece{'s' * (count > 1)}" if count else ""
+    return f"{missing[0]}{others}."

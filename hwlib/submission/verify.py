@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 from hwlib.common.project import ROOT
 from hwlib.common.results import claimed_sources, find_claims, sources_hash
 from hwlib.pdf import proof
+from hwlib.pdf.blocks import MarkupBlock
 from hwlib.pdf.exporter import TypstPDFExporter, notebook_hash
 from hwlib.submission.bundle import BundleError, read_bundle, stem_of
 
@@ -140,10 +141,11 @@ def check_pdf(content: bytes, notebook: NotebookNode) -> str:
         raise BundleError("The PDF was not made from this notebook: the content hashes differ.")
     if not metadata["Creator"].startswith("Typst"):
         return "made from this notebook, by an engine that does not prove it complete"
-    blocks = TypstPDFExporter().describe(notebook)[0]["blocks"]
-    missing = proof.find_missing(content, [block for block in blocks if "markup" not in block])
-    if missing:
-        raise BundleError(f"The PDF was not made from this notebook: {missing}")
+    blocks = TypstPDFExporter().describe(notebook).blocks
+    printed = [block for block in blocks if not isinstance(block, MarkupBlock)]
+    if missing := proof.find_missing(content, printed):
+        reason = proof.summarize(missing)
+        raise BundleError(f"The PDF was not made from this notebook: {reason}")
     return "made from this notebook, code, outputs and figures complete"
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 import nbformat
 import pytest
 import torch
+from pypdf import PdfWriter
 from support import run_hwlib
 
 from hwlib.common.results import find_claims
-from hwlib.pdf.exporter import TypstPDFExporter, notebook_hash, stamp
+from hwlib.pdf.exporter import TypstPDFExporter, notebook_hash
 from hwlib.submission import bundle
 from hwlib.submission import score as rescore
 from hwlib.submission.verify import Report, check_ids, check_submission, verify
@@ -303,6 +304,15 @@ def with_pdf(notebook) -> dict[str, bytes]:
     return {f"{STEM}.ipynb": nbformat.writes(notebook).encode(), f"{STEM}.pdf": pdf}
 
 
+def with_keywords(pdf: bytes, keywords: str) -> bytes:
+    """The same PDF with other keywords, which hold its notebook's hash."""
+    writer = PdfWriter(clone_from=io.BytesIO(pdf))
+    writer.add_metadata({"/Keywords": keywords})
+    buffer = io.BytesIO()
+    writer.write(buffer)
+    return buffer.getvalue()
+
+
 @pytest.fixture
 def no_scoring(monkeypatch):
     """For what is decided before scoring, which takes seconds."""
@@ -314,7 +324,7 @@ def test_a_swapped_pdf_is_noticed_even_with_the_right_hash(exported, tmp_path, n
     path = change(exported, tmp_path, {f"{STEM}.pdf": other})
     assert "content hashes differ" in refusal(verify(path))
     notebook = nbformat.read(exported / f"{STEM}.ipynb", as_version=4)
-    forged = stamp(other, notebook_hash(notebook))
+    forged = with_keywords(other, f"sha256:{notebook_hash(notebook)}")
     path = change(exported, tmp_path, {f"{STEM}.pdf": forged})
     assert "not made from this notebook: cell" in refusal(verify(path))
     path = change(exported, tmp_path, {f"{STEM}.pdf": b"no pdf"})

@@ -1,0 +1,115 @@
+"""From typed blocks to the PDF: Typst's data, its files, and what happens if it fails."""
+
+import json
+import shutil
+import tempfile
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, assert_never
+
+import typst
+
+from hwlib.pdf.blocks import (
+    Block,
+    CodeBlock,
+    ErrorBlock,
+    FigureBlock,
+    MarkupBlock,
+    SourceBlock,
+    TextBlock,
+)
+from hwlib.pdf.document import Document
+from hwlib.pdf.errors import PdfError
+from hwlib.pdf.fonts import BUNDLED
+from hwlib.pdf.lines import text_lines
+from hwlib.pdf.pictures import Picture
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def typst_data(block: Block) -> dict[str, Any]:
+    """Return what ``templates/notebook.typ`` reads of a block; ``kind`` is a function there."""
+    match block:
+        case CodeBlock():
+            kind = {"kind": "code", "count": block.count, "sticky": block.sticky}
+            return kind | {"lines": block.lines}
+        case SourceBlock():
+            return {"kind": "source", "lines": block.lines}
+        case TextBlock():
+            return {"kind": "text", "lines": block.lines}
+        case ErrorBlock():
+            return {"kind": "error", "lines": block.lines}
+        case FigureBlock():
+            figure = {"kind": "figure", "path": block.picture.name, "alt": block.alt}
+            return figure | {"number": block.number, "caption": block.caption}
+        case MarkupBlock():
+            pictures = {source: picture.name for source, picture in block.pictures.items()}
+            content = {"markup": block.markup.markup, "pictures": pictures, "short": block.short}
+            return {"kind": "output" if block.is_output else "markdown"} | content
+    assert_never(block)
+
+
+def pictures_of(block: Block) -> list[Picture]:
+    """Return the pictures that a block shows."""
+    match block:
+        case FigureBlock():
+            return [block.picture]
+        case MarkupBlock():
+            return list(block.pictures.values())
+    return []
+
+
+class Compiler:
+    """Compiles the blocks of one document; its files lie in ``folder``."""
+
+    def __init__(self, document: Document, keywords: list[str], folder: Path):
+        self.document = document
+        self.keywords = keywords
+        self.folder = folder
+        for path in [*BUNDLED, *TEMPLATES.glob("*.typ")]:
+            shutil.copy(path, folder)
+        for picture in (picture for block in document.blocks for picture in pictures_of(block)):
+            (folder / picture.name).write_bytes(picture.content)
+
+    def compile(self, blocks: list[Block]) -> bytes:
+        """Return the PDF of these blocks, or raise Typst's error."""
+        data = asdict(self.document.title_block) | {"keywords": self.keywords}
+        data["blocks"] = [typst_data(block) for block in blocks]
+        (self.folder / "document.json").write_text(json.dumps(data), encoding="utf-8")
+        source, folder = str(self.folder / "notebook.typ"), str(self.folder)
+        return typst.compile(source, root=folder, font_paths=[folder])
+
+    def settable(self, block: Block) -> tuple[Block, str]:
+        """Return the block, or its text as written and a warning if Typst cannot set it; PdfError
+        if it has no text.
+        """
+        try:
+            self.compile([block])
+            return block, ""
+        except typst.TypstError as error:
+            reason = str(error).split("\n")[0]
+            if not isinstance(block, MarkupBlock):
+                message = f"Typst could not set an output of cell {block.cell}: {reason}"
+                raise PdfError(message) from error
+            warning = f"Cell {block.cell} is shown as plain text: {reason}"
+            return TextBlock(block.cell, text_lines(block.text)), warning
+
+
+def compile_document(document: Document, keywords: list[str]) -> tuple[bytes, Document]:
+    """Return the PDF, and the document as it was set: texts that Typst does not understand stand
+    there as they were written, with a warning. PdfError if it cannot be set.
+    """
+    with tempfile.TemporaryDirectory(prefix="typstpdf-") as folder:
+        compiler = Compiler(document, keywords, Path(folder))
+        with suppress(typst.TypstError):
+            return compiler.compile(document.blocks), document
+        try:
+            compiler.compile([])
+            pairs = [compiler.settable(block) for block in document.blocks]
+            blocks = [block for block, _ in pairs]
+            warnings = document.warnings + [warning for _, warning in pairs if warning]
+            return compiler.compile(blocks), replace(document, blocks=blocks, warnings=warnings)
+        except typst.TypstError as error:
+            reason = str(error).split("\n")[0]
+            raise PdfError(f"Typst could not set the notebook: {reason}") from error

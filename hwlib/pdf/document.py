@@ -1,0 +1,138 @@
+"""The whole document as typed data: a title block, and the blocks that are printed."""
+
+import re
+from copy import copy
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from hwlib.pdf.blocks import (
+    Block,
+    CellBlock,
+    FigureBlock,
+    MarkdownBlock,
+    MarkupBlock,
+    RichOutputBlock,
+    TextBlock,
+    UnreadBlock,
+)
+from hwlib.pdf.cells import cell_blocks, has_tag
+from hwlib.pdf.equations import collect_equations
+from hwlib.pdf.lines import text_lines
+from hwlib.pdf.outputs import notice_block
+from hwlib.pdf.pandoc import Markup, Piece, to_typst
+from hwlib.pdf.pictures import find_picture
+
+INFO = "application/vnd.typstpdf+json"  # what a cell displays for the title block
+PLAIN_TITLE = re.compile(r"# ([^$`*<>\[\]\\]+)")
+
+
+@dataclass(frozen=True)
+class TitleBlock:
+    """What stands above the text; ``date`` is year, month and day, or empty."""
+
+    title: str
+    authors: list[str] = field(default_factory=list)
+    date: list[str] = field(default_factory=list)
+    banner: str = ""  # a warning for every page
+    facts: list[tuple[str, str]] = field(default_factory=list)  # pairs of label and value
+
+
+@dataclass(frozen=True)
+class Document:
+    """A notebook as it is printed; ``warnings`` say what could not be read."""
+
+    title_block: TitleBlock
+    blocks: list[Block]
+    warnings: list[str]
+
+
+def split_title(cells: list[NotebookNode], name: str) -> tuple[str, list[NotebookNode]]:
+    """Return a title that stands on the first line of the first cell that is printed, and the cells
+    without it; ``name`` if there is none.
+    """
+    first = next((n for n, node in enumerate(cells) if not has_tag(node, "remove-cell")), None)
+    if first is not None and cells[first].cell_type == "markdown":
+        line, _, rest = cells[first].source.lstrip().partition("\n")
+        if plain := PLAIN_TITLE.fullmatch(line):
+            untitled = copy(cells[first])
+            untitled.source = rest
+            return plain[1].strip(), [*cells[:first], untitled, *cells[first + 1 :]]
+    return name, cells
+
+
+def read_title_block(notebook: NotebookNode, title: str) -> TitleBlock:
+    """Return what a cell of the notebook displays for the title block, as ``INFO``: ``authors`` (a
+    list), ``date`` (YYYY-MM-DD), ``banner`` and ``facts``. All of them are optional.
+    """
+    for node in reversed(notebook.cells):
+        for output in node.get("outputs", []):
+            info = output.get("data", {}).get(INFO)
+            if isinstance(info, dict):
+                return TitleBlock(
+                    title,
+                    authors=[str(author) for author in info.get("authors", [])],
+                    date=re.findall(r"\d+", str(info.get("date", "")))[:3],
+                    banner=str(info.get("banner", "")),
+                    facts=[(str(label), str(value)) for label, value in info.get("facts", [])],
+                )
+    return TitleBlock(title)
+
+
+def plain_block(block: RichOutputBlock) -> TextBlock:
+    """Return the plain text of an output in which pandoc found nothing, or a notice."""
+    if block.plain.strip():
+        return TextBlock(block.cell, text_lines(block.plain))
+    return notice_block(block.cell, "An output for browsers alone is in the notebook.")
+
+
+def finish(block: UnreadBlock, markup: Markup, folder: Path) -> MarkupBlock | TextBlock:
+    """Return a block with what pandoc made of it, and its pictures. If that is nothing, an output
+    is its plain text, or a notice.
+    """
+    if isinstance(block, RichOutputBlock):
+        if not markup.markup.strip():
+            return plain_block(block)
+        attachments, is_output, short = {}, True, block.short
+    else:
+        attachments, is_output, short = dict(block.attachments), False, False
+    candidates = {source: find_picture(source, attachments, folder) for source in markup.pictures}
+    pictures = {source: picture for source, picture in candidates.items() if picture}
+    return MarkupBlock(block.cell, block.text, markup, pictures, is_output, short)
+
+
+def read_texts(blocks: list[CellBlock], folder: Path) -> tuple[list[Block], str]:
+    """Return the blocks after pandoc has read their texts, figures numbered, and its warnings."""
+    unread = [b for b in blocks if isinstance(b, MarkdownBlock | RichOutputBlock)]
+    results, warnings = to_typst([Piece(b.text_format, b.text) for b in unread])
+    result, number = iter(results), count(1)
+    finished: list[Block] = []
+    for block in blocks:
+        if isinstance(block, MarkdownBlock | RichOutputBlock):
+            finished.append(finish(block, next(result), folder))
+        elif isinstance(block, FigureBlock):
+            finished.append(replace(block, number=next(number)))
+        else:
+            finished.append(block)
+    return finished, warnings
+
+
+def read_document(notebook: NotebookNode, name: str, folder: Path) -> Document:
+    """Return the document that a notebook in ``folder`` is printed as.
+
+    ``name`` is the title of a notebook that has none. PdfError if pandoc cannot read a text.
+    """
+    spoken = notebook.metadata.get("language_info", {})
+    language = spoken.get("pygments_lexer", spoken.get("name", "python"))
+    title, nodes = split_title(notebook.cells, notebook.metadata.get("title", name))
+    texts = (n.source for n in nodes if n.cell_type == "markdown" and not has_tag(n, "remove-cell"))
+    equations = collect_equations(texts)
+    blocks = [
+        block
+        for place, node in enumerate(nodes, start=1)
+        for block in cell_blocks(place, node, language, equations)
+    ]
+    finished, warnings = read_texts(blocks, folder)
+    return Document(read_title_block(notebook, title), finished, [warnings] if warnings else [])

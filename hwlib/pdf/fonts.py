@@ -1,0 +1,45 @@
+"""Which characters can be printed with the fonts at hand."""
+
+import json
+import unicodedata
+from pathlib import Path
+
+import matplotlib
+import nbformat
+import typst
+from fontTools.ttLib import TTFont, TTLibError
+from nbformat import NotebookNode
+
+FOLDER = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+BUNDLED = [
+    FOLDER / f"{name}.ttf"
+    for name in ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono", "DejaVuSansMono-Bold")
+]  # what the text fonts that Typst brings can print, these can, and much more
+INVISIBLE = {"Cc", "Cf", "Cs", "Mn", "Zs", "Zl", "Zp"}  # categories without glyphs of their own
+
+
+def coverage(path: str) -> set[int]:
+    """Return the code points that a font file has glyphs for; none if it cannot be read."""
+    try:
+        return set(TTFont(path, fontNumber=0).getBestCmap() or ())  # the number is for collections
+    except (OSError, TTLibError):
+        return set()
+
+
+def unprintable(text: str) -> list[str]:
+    """Return the characters of ``text`` that no font at hand can print, sorted."""
+    left = {ord(c) for c in set(text) if c > "\x7f" and unicodedata.category(c) not in INVISIBLE}
+    system = [font.path for font in typst.Fonts().fonts() if font.path] if left else []
+    for path in dict.fromkeys([*map(str, BUNDLED), *system]):
+        if left:
+            left -= coverage(path)
+    return [chr(code) for code in sorted(left)]
+
+
+def replace_unprintable(notebook: NotebookNode) -> tuple[NotebookNode, list[str]]:
+    """Return the notebook with unprintable characters as ``U+...``, and those characters."""
+    text = json.dumps(notebook, ensure_ascii=False)
+    missing = unprintable(text)
+    points = {ord(c): f"U+{ord(c):04X}" for c in missing}
+    printable = json.loads(text.translate(points))
+    return nbformat.from_dict(printable), missing  # type: ignore[no-untyped-call]

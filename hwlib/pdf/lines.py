@@ -1,0 +1,103 @@
+"""Code and plain text as lines that fit the page, their tokens coloured."""
+
+import unicodedata
+from collections.abc import Iterable
+from itertools import groupby
+from typing import NamedTuple
+
+from pygments import lex
+from pygments.lexers import get_lexer_by_name
+from pygments.token import Comment, Keyword, Name, Number, Operator, String
+from pygments.util import ClassNotFound
+
+COLUMNS = 100  # what fits beside the line numbers at the template's type size
+HEAD_LINES, TAIL_LINES = 150, 50  # of an output that is longer than both together
+TokenType = tuple[str, ...]  # Pygments' hierarchy of types, as ("Name", "Function")
+STYLES: dict[TokenType, str] = {
+    Comment: "comment", String: "string", Number: "number", Keyword: "keyword",
+    Operator.Word: "keyword", Name.Function: "name", Name.Class: "name",
+    Name.Decorator: "decorator",
+}  # fmt: skip
+
+
+class Token(NamedTuple):
+    """A run of characters and its style, one of the template's palette."""
+
+    style: str
+    text: str
+
+
+class Line(NamedTuple):
+    """A printed line; what a line that was cut goes on with has no number."""
+
+    number: int | None
+    tokens: list[Token]
+
+    @property
+    def text(self) -> str:
+        """Return the line without its styles."""
+        return "".join(token.text for token in self.tokens)
+
+
+def width_of(character: str) -> int:
+    """Return a character's columns: 2 for East Asian wide ones, 0 for combining ones."""
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def printable(text: str) -> str:
+    """Return the text with tabs as spaces and other control characters as Python writes them."""
+    return "".join(
+        f"\\x{ord(c):02x}" if unicodedata.category(c) == "Cc" and c != "\n" else c
+        for c in text.expandtabs(4)
+    )
+
+
+def join_characters(characters: list[Token]) -> list[Token]:
+    """Join neighbours of the same style."""
+    groups = groupby(characters, key=lambda token: token.style)
+    return [Token(style, "".join(token.text for token in group)) for style, group in groups]
+
+
+def to_lines(tokens: Iterable[Token]) -> list[Line]:
+    """Return numbered lines, cut at ``COLUMNS``."""
+    lines = [Line(1, [])]
+    number, used = 1, 0
+    for style, character in ((style, c) for style, text in tokens for c in printable(text)):
+        is_end, width = character == "\n", width_of(character)
+        if is_end or used + width > COLUMNS:
+            number += is_end
+            lines.append(Line(number if is_end else None, []))
+            used = 0
+        if not is_end:
+            lines[-1].tokens.append(Token(style, character))
+            used += width
+    return [Line(line.number, join_characters(line.tokens)) for line in lines]
+
+
+def style_of(token_type: TokenType) -> str:
+    """Return the palette's style for a type of Pygments' tokens."""
+    matches = (s for ancestor, s in STYLES.items() if token_type[: len(ancestor)] == ancestor)
+    return next(matches, "plain")
+
+
+def code_lines(source: str, language: str) -> list[Line]:
+    """Return source code as numbered lines of coloured tokens."""
+    try:
+        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    except ClassNotFound:
+        return to_lines([Token("plain", source)])
+    return to_lines(Token(style_of(token_type), text) for token_type, text in lex(source, lexer))
+
+
+def text_lines(text: str, style: str = "plain") -> list[Line]:
+    """Return output as lines; a very long one keeps its beginning and end and says so."""
+    lines = text.rstrip("\n").split("\n")
+    ends = lines[:HEAD_LINES] + lines[HEAD_LINES:][-TAIL_LINES:]  # first, as cutting takes time
+    printed = to_lines([Token(style, "\n".join(ends))])
+    left_out = len(lines) - len(ends) + max(0, len(printed) - HEAD_LINES - TAIL_LINES)
+    if left_out:
+        notice = to_lines([Token("comment", f"… {left_out:,} more lines are in the notebook …")])
+        printed = printed[:HEAD_LINES] + notice + printed[-TAIL_LINES:]
+    return printed

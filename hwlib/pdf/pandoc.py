@@ -1,0 +1,51 @@
+"""The one call of pandoc, which turns Markdown and HTML into Typst markup."""
+
+import json
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from pypandoc import get_pandoc_path
+
+from hwlib.pdf.errors import PdfError
+
+MARKDOWN = "gfm-emoji+tex_math_dollars+attributes-yaml_metadata_block"
+HTML = "html"
+CONVERT = Path(__file__).parent / "templates" / "convert.lua"
+
+
+class Piece(NamedTuple):
+    """A text and the format, ``MARKDOWN`` or ``HTML``, in which pandoc is to read it."""
+
+    format: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Markup:
+    """What ``convert.lua`` makes of a piece: Typst markup, the addresses of its pictures, and what
+    the proof looks for.
+    """
+
+    markup: str
+    pictures: list[str] = field(default_factory=list)
+    headings: list[str] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)  # the runs of text between maths and pictures
+    cells: list[str] = field(default_factory=list)  # those in tables
+    spans: list[str] = field(default_factory=list)  # those in cells of several rows
+
+
+def to_typst(pieces: list[Piece]) -> tuple[list[Markup], str]:
+    """Return what ``convert.lua`` makes of each piece, and pandoc's warnings; PdfError if it fails.
+
+    pandoc reads in a sandbox: it opens no file and no address that a text names.
+    """
+    command = [get_pandoc_path(), "lua", str(CONVERT)]
+    request = json.dumps([piece._asdict() for piece in pieces])
+    done = subprocess.run(command, input=request, capture_output=True, encoding="utf-8")
+    if done.returncode:
+        message = done.stderr.strip().removeprefix("Error running Lua:").strip()
+        reason = (message.splitlines() or ["it gives no reason"])[0]
+        raise PdfError(f"pandoc could not read the notebook's text: {reason}")
+    return [Markup(**result) for result in json.loads(done.stdout)], done.stderr.strip()

@@ -1,0 +1,25 @@
+-- Turns pieces of Markdown and HTML into Typst markup, all in one process: pandoc lua convert.lua.
+-- In, as JSON: a list of {format, text}. Out, as JSON: a list of {markup, pictures, headings, words,
+-- cells, spans}, see hwlib/pdf/pandoc.py.
+-- No text can become Typst code: raw Typst is shown as text, and pandoc escapes the rest.
+
+package.path = pandoc.path.join({ pandoc.path.directory(arg[0]), '?.lua' })
+local reading = require 'reading'
+local collect = require 'collect'
+local maths = require 'maths'
+local prose = require 'prose'
+local tables = require 'tables'
+
+local function convert(piece)
+  local pictures = pandoc.List()
+  local document = reading.read(piece):walk(tables.split)
+  local result = collect(document)
+  document = document:walk(prose.plain):walk(prose.with_pictures(pictures)):walk(maths):walk(tables.align)
+  document.blocks = prose.set_direction(document.blocks)
+  result.markup = pandoc.write(document, 'typst')
+  result.pictures = pictures
+  return result
+end
+
+local pieces = pandoc.json.decode(io.read('a'), false)
+print(pandoc.json.encode(pandoc.List(pieces):map(convert)))

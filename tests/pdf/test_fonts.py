@@ -1,0 +1,22 @@
+"""Characters that fonts have or lack."""
+
+from nbformat.v4 import new_markdown_cell
+from pdf.helpers import code, convert, stream, text_of
+
+from hwlib.pdf.fonts import unprintable
+
+
+def test_every_script_is_printed_or_named(caplog):
+    words = "שלום עולם Ж λ é → ≤ ✓"
+    pdf = convert(
+        new_markdown_cell(f"# {words}\n\n{words} and \U0010a000"),
+        code(f's = "{words}"  # \U0010a001', stream(f"{words}\n")),
+    )
+    text = text_of(pdf)
+    assert "שלום" in text and "✓" in text and "é" in text
+    assert "U+10A000" in text and "U+10A001" in text
+    assert "\U0010a000" in caplog.text and "font" in caplog.text
+
+
+def test_only_what_no_font_has_is_unprintable():
+    assert unprintable("plain é \u200b\U0010a001\U0010a000") == ["\U0010a000", "\U0010a001"]

@@ -1,0 +1,76 @@
+"""Which form of an output is printed."""
+
+import base64
+import io
+import os
+
+import pypdfium2
+import pytest
+from nbformat.v4 import new_output
+from pdf.helpers import blocks_of, code, convert, ink, png, result, stream, text_of
+from PIL import Image
+
+from hwlib.pdf.blocks import CodeBlock, TextBlock
+from hwlib.pdf.errors import PdfError
+
+WIDGET = "application__vnd.jupyter.widget-view+json"
+
+
+def test_every_output_kind_is_printed():
+    table = (
+        "<table><thead><tr><th></th><th>loss</th></tr></thead>"
+        "<tbody><tr><th>r</th><td>0.25</td></tr></tbody></table>"
+    )
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path d="M0 0h9v9"/></svg>'
+    error = new_output("error", ename="E", evalue="v", traceback=["\x1b[31mKeyError\x1b[0m: lost"])
+    outputs = [
+        result(text__html=table, text__plain="unwanted plain table"),
+        result(**{"image__svg+xml": svg}),
+        result(image__png=png(40, 30)),
+        result(text__markdown="some **bold** words"),
+        error,
+        result(**{"text__x-python": "def shown(): pass", "text__plain": "no"}),
+        result(**{WIDGET: {}, "text__plain": "IntSlider"}),
+    ]
+    pdf = convert(*(code("1", output, count=n) for n, output in enumerate(outputs)))
+    text = text_of(pdf)
+    for piece in ("0.25", "loss", "Figure 1", "Figure 2", "bold words", "KeyError: lost", "shown"):
+        assert piece in text
+    assert "unwanted" not in text and "IntSlider" not in text and "\x1b" not in text
+    assert ink(pdf) > 0.02
+
+
+def test_what_is_made_for_browsers_is_printed_or_named():
+    picture = result(**{WIDGET: {}, "image__png": png(90, 90, "blue")})
+    words = result(text__html="<i>set</i> words", text__plain="<IPython.core.display.HTML object>")
+    script = result(text__html="<script>draw()</script>", application__json={})
+    other = result(**{"application__vnd.plotly.v1+json": {}})
+    pdf = convert(code("1", picture), code("2", words), code("3", script), code("4", other))
+    text = text_of(pdf)
+    assert "set words" in text and "IPython" not in text and "draw" not in text
+    assert "for browsers alone" in text and "vnd.plotly.v1+json" in text and "Figure 1" in text
+
+
+def test_an_empty_table_is_its_plain_text():
+    empty = "<table><thead><tr><th></th></tr></thead><tbody></tbody></table>"
+    _, block = blocks_of(code("1", result(text__html=empty, text__plain="Empty DataFrame")))
+    assert isinstance(block, TextBlock) and block.lines[0].text == "Empty DataFrame"
+
+
+def test_pieces_of_one_stream_are_joined():
+    pieces = [stream("a"), stream("b\n"), stream("c", "stderr"), stream("d")]
+    source, *printed = blocks_of(code("1", *pieces))
+    assert isinstance(source, CodeBlock)
+    assert [[line.text for line in block.lines] for block in printed] == [["ab"], ["c"], ["d"]]
+
+
+def test_pictures_may_be_large_and_must_be_whole():
+    noise = Image.frombytes("RGB", (600, 600), os.urandom(600 * 600 * 3))
+    buffer = io.BytesIO()
+    noise.save(buffer, "PNG")
+    assert len(buffer.getvalue()) > 1_000_000
+    pdf = convert(code("1", result(image__png=base64.b64encode(buffer.getvalue()).decode())))
+    assert len(pypdfium2.PdfDocument(pdf)) == 1 and ink(pdf) > 0.1
+    for cut in (base64.b64encode(buffer.getvalue()[:99]).decode(), "iVBOR"):
+        with pytest.raises(PdfError, match="output of cell 2"):
+            convert(code("1"), code("2", result(image__png=cut)))
