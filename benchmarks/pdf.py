@@ -19,10 +19,12 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pypdfium2
+from nbconvert.exporters import get_exporter
+from pypandoc import get_pandoc_path
 from timing import alternate, machine
 
-from hwlib.pdf import proof
-from hwlib.pdf.exporter import ENGINES, PdfError, make_pdf
+from hwlib.pdf import PdfError, TypstPDFExporter
+from hwlib.pdf.proof import squeeze
 
 PARTS = {
     "latex": ["texlive-xetex", "texlive-latex-extra", "texlive-latex-base", "texlive-binaries",
@@ -30,12 +32,23 @@ PARTS = {
               "texlive-base", "lmodern", "fonts-lmodern", "inkscape"],
     "webpdf": ["chromium", "chromium-common"],
 }  # fmt: skip
+ENGINES = ("typst", *PARTS)
+
+
+def make_pdf(notebook: Path, engine: str) -> bytes:
+    """A notebook's PDF by Typst, or by one of nbconvert's own engines."""
+    if engine == "typst":
+        return TypstPDFExporter().from_filename(str(notebook))[0]
+    exporter = get_exporter({"latex": "pdf"}.get(engine, engine))()
+    if engine == "webpdf":  # Chromium has no sandbox for root
+        exporter.disable_sandbox = hasattr(os, "geteuid") and os.geteuid() == 0
+    return exporter.from_filename(str(notebook))[0]
 
 
 def text_on_pages(pdf: bytes) -> str:
     """What can be seen: text within the page, squeezed."""
     pages = pypdfium2.PdfDocument(pdf)
-    return proof.squeeze("".join(p.get_textpage().get_text_bounded() for p in pages))
+    return squeeze("".join(p.get_textpage().get_text_bounded() for p in pages))
 
 
 def visible_prefix(line: str, text: str) -> int:
@@ -52,7 +65,7 @@ def code_lines(notebook: nbformat.NotebookNode) -> list[str]:
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     shown = [output.get("data", {}) for cell in cells for output in cell.outputs]
     sources = [cell.source for cell in cells] + [data.get("text/x-python", "") for data in shown]
-    return [proof.squeeze(line) for source in sources for line in source.split("\n")]
+    return [squeeze(line) for source in sources for line in source.split("\n")]
 
 
 def lost_code(pdf: bytes, lines: list[str]) -> int:
@@ -79,12 +92,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     notebook = nbformat.read(options.notebook, as_version=4)
+    os.environ["PATH"] += os.pathsep + str(Path(get_pandoc_path()).parent)  # nbconvert needs it
     pdfs: dict[str, bytes] = {}
     for engine in options.engines:
         try:
             pdfs[engine] = make_pdf(options.notebook, engine)
-        except PdfError as error:
-            print(error, end="\n\n")
+        except (PdfError, OSError, RuntimeError, ImportError) as error:
+            print(f"{engine} failed: {str(error).strip().splitlines()[0]}\n")
     cpu: dict[str, list[float]] = {engine: [] for engine in pdfs}
 
     def make(engine: str) -> None:
