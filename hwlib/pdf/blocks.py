@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from hwlib.pdf.lines import Line
 from hwlib.pdf.pandoc import Markup
-from hwlib.pdf.pictures import Attachments, Picture
+from hwlib.pdf.pictures import Attachments, PictureFile
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class FigureBlock:
     """A picture among the outputs; it gets its number when all blocks are known."""
 
     cell: int
-    picture: Picture
+    picture: PictureFile
     caption: str
     number: int = 0
 
@@ -91,7 +91,7 @@ class MarkupBlock:
     cell: int
     text: str
     markup: Markup
-    pictures: dict[str, Picture]
+    pictures: dict[str, PictureFile]
     is_output: bool
     short: bool = False
 

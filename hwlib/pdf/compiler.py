@@ -23,7 +23,7 @@ from hwlib.pdf.document import Document
 from hwlib.pdf.errors import PdfError
 from hwlib.pdf.fonts import BUNDLED
 from hwlib.pdf.lines import text_lines
-from hwlib.pdf.pictures import Picture
+from hwlib.pdf.pictures import PictureFile
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -50,7 +50,7 @@ def typst_data(block: Block) -> dict[str, Any]:
     assert_never(block)
 
 
-def pictures_of(block: Block) -> list[Picture]:
+def pictures_of(block: Block) -> list[PictureFile]:
     """Return the pictures that a block shows."""
     match block:
         case FigureBlock():

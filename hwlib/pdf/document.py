@@ -88,7 +88,7 @@ def plain_block(block: RichOutputBlock) -> TextBlock:
     return notice_block(block.cell, "An output for browsers alone is in the notebook.")
 
 
-def finish(block: UnreadBlock, markup: Markup, folder: Path) -> MarkupBlock | TextBlock:
+def finish_block(block: UnreadBlock, markup: Markup, folder: Path) -> MarkupBlock | TextBlock:
     """Return a block with what pandoc made of it, and its pictures. If that is nothing, an output
     is its plain text, or a notice.
     """
@@ -111,7 +111,7 @@ def read_texts(blocks: list[CellBlock], folder: Path) -> tuple[list[Block], str]
     finished: list[Block] = []
     for block in blocks:
         if isinstance(block, MarkdownBlock | RichOutputBlock):
-            finished.append(finish(block, next(result), folder))
+            finished.append(finish_block(block, next(result), folder))
         elif isinstance(block, FigureBlock):
             finished.append(replace(block, number=next(number)))
         else:

@@ -18,7 +18,7 @@ from hwlib.pdf.blocks import (
 from hwlib.pdf.equations import Equations, for_pandoc
 from hwlib.pdf.lines import code_lines, text_lines
 from hwlib.pdf.pandoc import HTML, MARKDOWN
-from hwlib.pdf.pictures import PICTURE_TYPES, Picture, decode
+from hwlib.pdf.pictures import PICTURE_TYPES, PictureFile, decode
 from hwlib.pdf.terminal import on_screen, without_colours
 
 SHORT_TABLE = 25  # rows that are kept on one page
@@ -49,7 +49,7 @@ def data_block(cell: int, data: Mapping[str, Any], caption: str) -> CellBlock | 
     for mime in PICTURE_TYPES:
         if mime in data:  # a damaged one fails when it is set
             raw = data[mime].encode() if mime.endswith("xml") else decode(data[mime])
-            return FigureBlock(cell, Picture(mime, raw), caption)
+            return FigureBlock(cell, PictureFile(mime, raw), caption)
     if WIDGET in data:
         return None
     says_nothing = plain.startswith("<IPython.core.display.HTML")

@@ -16,7 +16,7 @@ PICTURE_TYPES = {
 Attachments = Mapping[str, Mapping[str, str]]  # name → type → content in base64
 
 
-class Picture(NamedTuple):
+class PictureFile(NamedTuple):
     """A picture's type, one of ``PICTURE_TYPES``, and its bytes."""
 
     mime: str
@@ -50,9 +50,9 @@ def read_source(source: str, attachments: Attachments, folder: Path) -> tuple[st
     return mime, path.read_bytes() if "://" not in source and path.is_file() else b""
 
 
-def find_picture(source: str, attachments: Attachments, folder: Path) -> Picture | None:
+def find_picture(source: str, attachments: Attachments, folder: Path) -> PictureFile | None:
     """Return a picture that a text shows as ``attachment:NAME``, by a ``data:`` address or by its
     path from the notebook's ``folder``; None if it is not at hand, or of another type.
     """
     mime, content = read_source(source, attachments, folder)
-    return Picture(mime, content) if content and mime in PICTURE_TYPES else None
+    return PictureFile(mime, content) if content and mime in PICTURE_TYPES else None

@@ -6,7 +6,7 @@ import pypdfium2
 from nbformat.v4 import new_markdown_cell
 from pdf.helpers import convert, png, text_of
 
-from hwlib.pdf.pictures import Picture, find_picture
+from hwlib.pdf.pictures import PictureFile, find_picture
 
 
 def test_pictures_are_found_or_named():
@@ -27,7 +27,7 @@ def test_a_picture_is_found_by_its_path_from_the_notebook_s_folder(tmp_path):
     content = base64.b64decode(png(2, 2))
     (tmp_path / "a b.png").write_bytes(content)
     (tmp_path / "a.txt").write_bytes(content)
-    assert find_picture("a%20b.png", {}, tmp_path) == Picture("image/png", content)
+    assert find_picture("a%20b.png", {}, tmp_path) == PictureFile("image/png", content)
     assert find_picture("a.txt", {}, tmp_path) is None
     assert find_picture("missing.png", {}, tmp_path) is None
-    assert Picture("image/png", content).name != Picture("image/png", content + b" ").name
+    assert PictureFile("image/png", content).name != PictureFile("image/png", content + b" ").name
