@@ -48,4 +48,7 @@ def to_typst(pieces: list[Piece]) -> tuple[list[Markup], str]:
         message = done.stderr.strip().removeprefix("Error running Lua:").strip()
         reason = (message.splitlines() or ["it gives no reason"])[0]
         raise PdfError(f"pandoc could not read the notebook's text: {reason}")
-    return [Markup(**result) for result in json.loads(done.stdout)], done.stderr.strip()
+    results = [Markup(**result) for result in json.loads(done.stdout)]
+    if len(results) != len(pieces):  # as with half of a surrogate pair, which is no JSON
+        raise PdfError(f"pandoc could read {len(results)} of the notebook's {len(pieces)} texts.")
+    return results, done.stderr.strip()

@@ -8,6 +8,7 @@ import pytest
 from nbformat.v4 import new_markdown_cell
 from pdf.helpers import code, convert, squeezed, stream
 
+from hwlib.pdf.errors import PdfError
 from hwlib.pdf.pandoc import HTML, MARKDOWN, Piece, to_typst
 
 
@@ -65,6 +66,11 @@ def test_code_and_comments_with_tags_stay_as_they_are():
         [Piece(MARKDOWN, '`<iframe src="x">` <!-- <embed src="y"> --> <b>z</b>')]
     )
     assert '<iframe src="x">' in markup.words[0] and "#link" not in markup.markup
+
+
+def test_texts_that_pandoc_cannot_take_are_an_error():
+    with pytest.raises(PdfError, match="0 of the notebook's 1 texts"):
+        to_typst([Piece(MARKDOWN, "half a pair: \ud83d")])
 
 
 def test_text_cannot_become_markup():
