@@ -1,14 +1,15 @@
 """Networks small enough to be read: s = W2 g(W1 x + b1) + b2 (Question 1)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import product
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-Function = Callable[[Tensor], Tensor]
-LISTED = 4  # points that a comparison shows
+from hwlib.common.functions import TensorFunction
+
+ROWS = 4  # points that a comparison lists
 
 
 class ToyNetwork:
@@ -18,19 +19,19 @@ class ToyNetwork:
         W1: rows of the first layer, (H, D).
         W2: weights of the output, (H,).
         g: the hidden activation.
-        b1: hidden biases (H,), zero where not given.
+        b1: hidden biases (H,), zero if not given.
         b2: the output's bias.
-        g_output: applied to s; the identity where not given.
+        g_output: applied to s; the identity if not given.
     """
 
     def __init__(
         self,
         W1: Sequence[Sequence[float]],
         W2: Sequence[float],
-        g: Function,
+        g: TensorFunction,
         b1: Sequence[float] | None = None,
         b2: float = 0.0,
-        g_output: Function | None = None,
+        g_output: TensorFunction | None = None,
     ):
         self.W1 = torch.tensor(W1, dtype=torch.float64)
         self.W2 = torch.tensor(W2, dtype=torch.float64)
@@ -40,32 +41,32 @@ class ToyNetwork:
         self.g_output = g_output or (lambda s: s)
 
     def hidden(self, x: Tensor) -> Tensor:
-        """Hidden values h (..., H) of inputs x (..., D)."""
+        """Return the hidden values h (..., H) of inputs x (..., D)."""
         return self.g(x.to(self.W1.dtype) @ self.W1.T + self.b1)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Output (...) of inputs x (..., D)."""
+        """Return the output (...) of inputs x (..., D)."""
         return self.g_output(self.hidden(x) @ self.W2 + self.b2)
 
 
 def random_points(count: int, dimension: int, low: float = -3, high: float = 3) -> Tensor:
-    """Uniform points in a cube, float64 (count, dimension)."""
+    """Return uniform points in a cube, float64 (count, dimension), the same every time."""
     generator = torch.Generator().manual_seed(0)
     points = torch.rand(count, dimension, dtype=torch.float64, generator=generator)
     return low + (high - low) * points
 
 
 def compare(
-    network: ToyNetwork, function: Function, x: Tensor, names: Sequence[str]
+    network: ToyNetwork, function: TensorFunction, x: Tensor, names: Sequence[str]
 ) -> pd.DataFrame:
-    """Network beside function on the first points of x (N, D); the last row is the largest
-    difference on all. ``names`` are those of the D inputs.
+    """Return a table of network and function at the first points of x (N, D), and in the last row
+    their largest difference at all N. ``names`` are those of the D inputs.
     """
     output, expected = network(x), function(x)
-    table = pd.DataFrame(x[:LISTED].numpy(), columns=list(names)).round(3).astype(str)
-    table["network"] = [f"{value:.3f}" for value in output[:LISTED]]
-    table["function"] = [f"{value:.3f}" for value in expected[:LISTED]]
-    table["difference"] = [f"{value:.1e}" for value in (output - expected).abs()[:LISTED]]
+    table = pd.DataFrame(x[:ROWS].numpy(), columns=list(names)).round(3).astype(str)
+    table["network"] = [f"{value:.3f}" for value in output[:ROWS]]
+    table["function"] = [f"{value:.3f}" for value in expected[:ROWS]]
+    table["difference"] = [f"{value:.1e}" for value in (output - expected).abs()[:ROWS]]
     largest = dict.fromkeys(table.columns, "") | {
         "difference": f"{(output - expected).abs().max():.1e}"
     }
@@ -75,7 +76,7 @@ def compare(
 
 
 def truth_table(network: ToyNetwork) -> pd.DataFrame:
-    """What a network of two binary inputs computes: hidden values and output, a row an input."""
+    """Return the hidden values and the output for each of the four pairs of binary inputs."""
     x = torch.tensor(list(product((0, 1), repeat=2)), dtype=torch.float64)
     hidden, output = network.hidden(x), network(x)
     columns = {"x1": x[:, 0].int(), "x2": x[:, 1].int(), "h1": hidden[:, 0], "h2": hidden[:, 1]}

@@ -1,74 +1,79 @@
-"""Figures of Question 1: a small network against the function it is said to compute."""
+"""Figures of Question 1: a small network against the function that it computes."""
+
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from hwlib.common.figures import finish, new_figure, show_values
-from hwlib.q1.networks import Function, ToyNetwork
+from hwlib.common.functions import TensorFunction
+from hwlib.q1.networks import ToyNetwork
 
 
 def plane(low: float, high: float) -> Tensor:
-    """Grid points of a square, float64 (101 * 101, 2), x1 fastest."""
+    """Return grid points of a square, float64 (101 * 101, 2), x1 fastest."""
     line = torch.linspace(low, high, 101, dtype=torch.float64)
     return torch.cartesian_prod(line, line).flip(1)
 
 
-def line_comparison(network: ToyNetwork, function: Function, name: str) -> Figure:
-    """A network of one input: its hidden values, and its output over the function's graph."""
+def line_comparison(network: ToyNetwork, function: TensorFunction, name: str) -> Figure:
+    """Draw a network of one input: its hidden values, and its output over the function's graph."""
     x = torch.linspace(-3, 3, 121, dtype=torch.float64).unsqueeze(1)
     hidden = network.hidden(x)
-    figure, (left, right) = new_figure(1, 2, 7.2, 2.6)
+    fig, (left, right) = new_figure(1, 2, 7.2, 2.6)
     for unit in range(hidden.shape[1]):
         left.plot(x, hidden[:, unit], label=f"$h_{unit + 1}$")
     right.plot(x, network(x), label="network s")
     right.plot(x[::8], function(x)[::8], "o", markersize=4, markerfacecolor="none", label=name)
     left.set(title="hidden units", xlabel="x", ylabel="$h_k$")
     right.set(title="output and function", xlabel="x", ylabel="s")
-    for axes in (left, right):
-        axes.legend()
-    return finish(figure)
+    for ax in (left, right):
+        ax.legend()
+    return finish(fig)
 
 
-def surface_comparison(network: ToyNetwork, function: Function, name: str) -> Figure:
-    """A network of two inputs: its contours, the function's, and the difference."""
+def surface_comparison(network: ToyNetwork, function: TensorFunction, name: str) -> Figure:
+    """Draw a network of two inputs: its contours, the function's, and the difference."""
     x = plane(-3, 3)
     surfaces = {"network s": network(x), name: function(x), "difference": network(x) - function(x)}
-    figure, axes = new_figure(1, 3, 7.2, 2.5)
-    for place, (title, values), limit in zip(axes, surfaces.items(), (3, 3, 1), strict=True):
+    fig, axes = new_figure(1, 3, 7.2, 2.5)
+    for ax, (title, values), limit in zip(axes, surfaces.items(), (3, 3, 1), strict=True):
         square = values.view(101, 101)
-        scale = {"origin": "lower", "extent": (-3, 3, -3, 3), "vmin": -limit, "vmax": limit}
-        figure.colorbar(show_values(place, square, **scale), ax=place, shrink=0.8, label="value")
-        place.set(title=title, xlabel="$x_1$", ylabel="$x_2$")
+        scale: dict[str, Any] = {"extent": (-3, 3, -3, 3), "vmin": -limit, "vmax": limit}
+        image = show_values(ax, square, origin="lower", **scale)
+        fig.colorbar(image, ax=ax, shrink=0.8, label="value")
+        ax.set(title=title, xlabel="$x_1$", ylabel="$x_2$")
         if title != "difference":
-            lines = {"levels": 6, "colors": "white", "linewidths": 0.7}
-            place.contour(*x.T.view(2, 101, 101), square, **lines)
-    return finish(figure)
+            horizontal, vertical = x.T.view(2, 101, 101)
+            ax.contour(horizontal, vertical, square, levels=6, colors="white", linewidths=0.7)
+    return finish(fig)
 
 
-def distance_scatter(network: ToyNetwork, function: Function, x: Tensor, name: str) -> Figure:
-    """Output against function at the points x (N, D); equality is the diagonal."""
-    figure, (axes,) = new_figure(1, 1, 3.4, 3.0)
+def distance_scatter(network: ToyNetwork, function: TensorFunction, x: Tensor, name: str) -> Figure:
+    """Draw output against function at the points x (N, D); equality is the diagonal."""
+    fig, (ax,) = new_figure(1, 1, 3.4, 3.0)
     limit = function(x).max().item()
-    axes.plot([0, limit], [0, limit], color="black", linestyle="-", linewidth=0.8, label="equality")
-    dots = {"markersize": 3, "markerfacecolor": "none", "label": f"{len(x)} random points"}
-    axes.plot(function(x), network(x), "o", **dots)
-    axes.set(xlabel=name, ylabel="network s")
-    axes.legend()
-    return finish(figure)
+    ax.plot([0, limit], [0, limit], color="black", linestyle="-", linewidth=0.8, label="equality")
+    label = f"{len(x)} random points"
+    ax.plot(function(x), network(x), "o", markersize=3, markerfacecolor="none", label=label)
+    ax.set(xlabel=name, ylabel="network s")
+    ax.legend()
+    return finish(fig)
 
 
 def output_plane(network: ToyNetwork) -> Figure:
-    """Two binary inputs, drawn over the whole square; the rounded output at its corners."""
+    """Draw the output over the square of two inputs, and the rounded output at its corners."""
     low, high = -0.25, 1.25
-    figure, (axes,) = new_figure(1, 1, 3.6, 2.9)
+    fig, (ax,) = new_figure(1, 1, 3.6, 2.9)
     values = network(plane(low, high)).view(101, 101)
-    scale = {"origin": "lower", "extent": (low, high, low, high), "vmin": 0, "vmax": 1}
-    figure.colorbar(show_values(axes, values, **scale), ax=axes, label="network output")
+    extent = (low, high, low, high)
+    image = show_values(ax, values, origin="lower", extent=extent, vmin=0, vmax=1)
+    fig.colorbar(image, ax=ax, label="network output")
     corners = torch.cartesian_prod(torch.arange(2), torch.arange(2)).double()
     circle = {"facecolor": "white", "boxstyle": "circle"}
-    style = {"ha": "center", "va": "center", "fontsize": 13, "fontweight": "bold", "bbox": circle}
-    for corner, output in zip(corners.tolist(), network(corners), strict=True):
-        axes.text(*corner, f"{output:.0f}", **style)
-    axes.set(xlabel="$x_1$", ylabel="$x_2$", xticks=[0, 1], yticks=[0, 1])
-    return finish(figure)
+    style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 13, "bbox": circle}
+    for (x1, x2), output in zip(corners.tolist(), network(corners), strict=True):
+        ax.text(x1, x2, f"{output:.0f}", fontweight="bold", **style)
+    ax.set(xlabel="$x_1$", ylabel="$x_2$", xticks=[0, 1], yticks=[0, 1])
+    return finish(fig)
