@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
@@ -11,7 +11,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
 from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+from hwlib.common.history import History
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -104,3 +107,31 @@ def picture_grid(images: Tensor, titles: list[str], title_lines: int = 1) -> Fig
     for place, image, title in zip(axes, images, titles, strict=False):
         show_picture(place, image, title)
     return finish(figure)
+
+
+def plot_epochs(ax: Axes, values: list[float], **options: Any) -> None:
+    """Draw one curve against the epoch, which counts from 1."""
+    ax.plot(range(1, len(values) + 1), values, **options)
+    ax.set_xlabel("epoch")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def training_curves(
+    history: History, best_epoch: int | None = None, growth: Sequence[int] = ()
+) -> Figure:
+    """Draw loss and accuracy of both splits against the epoch. Marked are ``best_epoch``, and the
+    last epochs before the images grow.
+    """
+    fig, axes = new_figure(1, 2, 7.2, 2.8)
+    for ax, (quantity, unit) in zip(axes, UNITS.items(), strict=True):
+        for key in (key for key in history if key.endswith(quantity)):
+            plot_epochs(ax, history[key], label=SPLITS[key.split("_")[0]])
+        if best_epoch:
+            label = f"best epoch ({best_epoch})"
+            ax.axvline(best_epoch, color="grey", linestyle=":", label=label)
+        for number, epoch in enumerate(growth):
+            label = "_" if number else "pictures grow"  # "_" keeps it out of the legend
+            ax.axvline(epoch + 0.5, color="black", linestyle="-.", linewidth=0.6, label=label)
+        ax.set(ylabel=f"{quantity} ({unit})", title=quantity)
+    legend_above(fig, axes[0], fontsize=8)
+    return finish(fig)
