@@ -1,32 +1,35 @@
 """Activation functions and their derivatives, from tensor operations alone (Question 3.I).
 
-``Activation`` pairs a function with its derivative, so that a network can be given both by one
-name.
+A derivative g'(x) takes the value g(x) as a second argument if that is known already: a backward
+pass has it from the forward pass, and no exponential is computed twice.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from hwlib.common.functions import TensorFunction
+
+Derivative = Callable[[Tensor, Tensor], Tensor]  # g'(x) of x and g(x)
+
 
 def relu(x: Tensor) -> Tensor:
-    """Rectified linear unit max(x, 0), any shape."""
+    """Return the rectified linear unit max(x, 0), any shape."""
     return x.clamp(min=0)
 
 
 def sigmoid(x: Tensor) -> Tensor:
-    """Logistic function 1 / (1 + exp(-x)), any shape.
+    """Return the logistic function 1 / (1 + exp(-x)), any shape.
 
-    Right for every finite ``x``: where exp(-x) overflows to infinity the quotient is 0, its correct
-    limit.
+    It is right for every finite ``x``: if exp(-x) overflows to infinity, the quotient is 0, its
+    correct limit.
     """
     return torch.reciprocal(1 + torch.exp(-x))
 
 
 def tanh(x: Tensor) -> Tensor:
-    """Hyperbolic tangent, any shape.
+    """Return the hyperbolic tangent, any shape.
 
     The usual (exp(x) - exp(-x)) / (exp(x) + exp(-x)) is infinity over infinity from |x| = 89 on in
     float32, and loses all digits near 0. With u = exp(2x) - 1 it is u / (u + 2), which does
@@ -37,7 +40,7 @@ def tanh(x: Tensor) -> Tensor:
 
 
 def softmax(x: Tensor) -> Tensor:
-    """Softmax over the last axis: exp(x_i) / sum_k exp(x_k), shape (..., N) to (..., N).
+    """Return softmax over the last axis: exp(x_i) / sum_k exp(x_k), shape (..., N) to (..., N).
 
     The row's maximum is subtracted first: it cancels in the quotient, and no exponential overflows.
     """
@@ -45,44 +48,48 @@ def softmax(x: Tensor) -> Tensor:
     return exponentials / exponentials.sum(dim=-1, keepdim=True)
 
 
-def d_sigmoid(x: Tensor) -> Tensor:
-    """Derivative of the logistic function, sigmoid(x) (1 - sigmoid(x)), elementwise.
+def d_relu(x: Tensor, y: Tensor | None = None) -> Tensor:
+    """Return the derivative of max(x, 0), elementwise: 1 if x > 0, else 0 (at the kink too)."""
+    return (x > 0).to(x.dtype)
 
-    Written as sigmoid(x) sigmoid(-x), which is the same and keeps its digits where sigmoid(x)
-    rounds to 1.
+
+def d_sigmoid(x: Tensor, y: Tensor | None = None) -> Tensor:
+    """Return the derivative of the logistic function, y - y^2 with y = sigmoid(x), elementwise.
+
+    ``y`` is computed unless it is given.
     """
-    return sigmoid(x) * sigmoid(-x)
+    y = sigmoid(x) if y is None else y
+    return y - y * y
 
 
-def d_tanh(x: Tensor) -> Tensor:
-    """Derivative of the hyperbolic tangent, 1 - tanh(x)^2, elementwise.
+def d_tanh(x: Tensor, y: Tensor | None = None) -> Tensor:
+    """Return the derivative of the hyperbolic tangent, 1 - y^2 with y = tanh(x), elementwise.
 
-    Written as 4 e / (1 + e)^2 with e = exp(-2|x|), which is the same and keeps its digits where
-    tanh(x) rounds to 1.
+    ``y`` is computed unless it is given.
     """
-    e = torch.exp(-2 * x.abs())
-    return 4 * e / (1 + e) ** 2
+    y = tanh(x) if y is None else y
+    return 1 - y * y
 
 
 def d_softmax(x: Tensor) -> Tensor:
-    """Jacobian of softmax, (..., N) to (..., N, N): J_ik = y_i (delta_ik - y_k), y = softmax(x)."""
+    """Return softmax's Jacobian, (..., N) to (..., N, N): y_i (delta_ik - y_k), y = softmax(x)."""
     y = softmax(x)
     return torch.diag_embed(y) - y.unsqueeze(-1) * y.unsqueeze(-2)
 
 
-class Activation(NamedTuple):
-    """A hidden layer's activation: the function, and its derivative written with the function's own
-    value.
+DERIVATIVES: dict[TensorFunction, Derivative] = {relu: d_relu, sigmoid: d_sigmoid, tanh: d_tanh}
 
-    The backward pass has h = g(z) at hand, so g'(z) as a function of h saves an exponential a step.
+
+def derivative_of(function: TensorFunction) -> Derivative:
+    """Return the derivative of an elementwise function: the one above, or else a numerical one.
+
+    The numerical one is the central difference (g(x + s) - g(x - s)) / 2s, in double precision.
     """
+    step = 1e-5
 
-    function: Callable[[Tensor], Tensor]
-    derivative_from_value: Callable[[Tensor], Tensor]
+    def central_difference(x: Tensor, y: Tensor) -> Tensor:
+        precise = x.double()
+        difference = function(precise + step) - function(precise - step)
+        return (difference / (2 * step)).to(x.dtype)
 
-
-ACTIVATIONS = {
-    "sigmoid": Activation(sigmoid, lambda h: h * (1 - h)),
-    "tanh": Activation(tanh, lambda h: 1 - h * h),
-    "relu": Activation(relu, lambda h: (h > 0).to(h.dtype)),
-}
+    return DERIVATIVES.get(function, central_difference)

@@ -7,20 +7,22 @@ from itertools import pairwise
 import pandas as pd
 import torch
 
-from hwlib.q3.mlp import Digits, FullyConnectedNetwork, History, evaluate, train_epoch
+from hwlib.common.history import History
+from hwlib.q3.activations import sigmoid, softmax
+from hwlib.q3.mlp import Digits, FullyConnectedNetwork, cross_entropy, evaluate, train_epoch
 from hwlib.q3.stacked import StackedNetwork
 
 STARTS = {"N(0, 1), as required": False, "N(0, 1) / √fan-in": True}  # name: scaled or not
 DRAWS = 20_000  # logits that predict the first loss
 
 
-def start(
+def untrained_network(
     digits: Digits, seed: int, scaled: bool = False, lr: float = 0.0
 ) -> FullyConnectedNetwork:
-    """The assignment's untrained network; ``scaled``: with weights divided by √fan-in."""
+    """Return the assignment's network as it starts; ``scaled``: with weights / √fan-in."""
     torch.manual_seed(seed)
     network = FullyConnectedNetwork(
-        digits.x_train.shape[1], digits.y_train.shape[1], 128, "sigmoid", lr
+        digits.x_train.shape[1], digits.y_train.shape[1], 128, sigmoid, lr
     )
     if scaled:
         network.W1 /= math.sqrt(len(network.W1))
@@ -29,30 +31,32 @@ def start(
 
 
 def first_loss(digits: Digits, seed: int) -> pd.DataFrame:
-    """The untrained network's loss, measured and predicted from the spread of its logits.
+    """Return the untrained network's loss, measured and predicted from the spread of its logits.
 
     Logit k is a sum of H terms h_j W2_jk: given h, normal with variance sum_j h_j^2 times that of
     the weights. The prediction draws such logits and averages their cross-entropy.
     """
+    num_classes = digits.y_train.shape[1]
     rows = {}
     for name, scaled in STARTS.items():
-        network = start(digits, seed, scaled)
+        network = untrained_network(digits, seed, scaled)
         loss, _ = evaluate(network, digits.x_train, digits.y_train)
-        h1 = network.activation.function(network.b1 + digits.x_train @ network.W1)
+        h1 = network.activation_func(network.b1 + digits.x_train @ network.W1)
         deviation = 1 / math.sqrt(len(network.W2)) if scaled else 1
         spread = h1.square().sum(1).mean().sqrt().item() * deviation
-        logits = spread * torch.randn(DRAWS, digits.y_train.shape[1])
+        logits = spread * torch.randn(DRAWS, num_classes)
+        labels = torch.zeros(DRAWS, dtype=torch.long)  # any class: all logits are drawn alike
         rows[name] = {
             "spread of the logits": spread,
-            "predicted loss": (logits.logsumexp(1) - logits[:, 0]).mean().item(),
+            "predicted loss": cross_entropy(labels, softmax(logits)).item(),
             "measured loss": loss.item(),
         }
     table = pd.DataFrame.from_dict(rows, orient="index").round(3)
-    return table.assign(**{"ln K (all classes equal)": round(math.log(digits.y_train.shape[1]), 3)})
+    return table.assign(**{"ln K (all classes equal)": round(math.log(num_classes), 3)})
 
 
 def largest_difference(first: History, second: History | None) -> str:
-    """How far two histories are apart; for histories that should be the same."""
+    """Return in words how far two histories are apart that should be the same."""
     if second is None:
         return "not trained again"
 
@@ -65,7 +69,7 @@ def largest_difference(first: History, second: History | None) -> str:
 
 
 def final_figures(histories: dict[float, History]) -> pd.DataFrame:
-    """Last epoch's figures of each learning rate, and how much the training loss fell in it."""
+    """Return the last epoch's figures of each learning rate, and the training loss's fall in it."""
     rows = {
         f"lr = {lr:g}": {name.replace("_", " "): values[-1] for name, values in history.items()}
         | {"train loss, fall in the last epoch": loss[-2] - loss[-1]}
@@ -76,7 +80,7 @@ def final_figures(histories: dict[float, History]) -> pd.DataFrame:
 
 
 def same_distance(histories: dict[float, History]) -> pd.DataFrame:
-    """Test loss of neighbouring learning rates after equal products of rate and epochs.
+    """Return the test loss of neighbouring learning rates after equal products of rate and epochs.
 
     For small steps SGD follows the gradient flow, and rate × steps is the distance in its time.
     Pairs whose rates do not differ by a whole factor within the epochs at hand are left out.
@@ -96,10 +100,13 @@ def same_distance(histories: dict[float, History]) -> pd.DataFrame:
 
 
 def overfit(digits: Digits, seed: int) -> str:
-    """Train on a handful of samples alone: a sound network and gradient reach every one of them."""
+    """Train on a handful of samples alone, and return in words how many are then right.
+
+    A sound network with a sound gradient gets every one of them right.
+    """
     samples, steps = 64, 200
     x, y = digits.x_train[:samples], digits.y_train[:samples]
-    network = start(digits, seed, lr=0.5)
+    network = untrained_network(digits, seed, lr=0.5)
     for _ in range(steps):
         network.backward(x, y, network.forward(x))
     loss, accuracy = evaluate(network, x, y)
@@ -109,15 +116,15 @@ def overfit(digits: Digits, seed: int) -> str:
     )
 
 
-def learning_rate_range(
+def learning_rate_range_test(
     digits: Digits,
     seed: int,
     epochs: int = 1,
     points: int = 16,
     progress: Callable[[str], Callable[[Iterable[int]], Iterable[int]]] = lambda description: iter,
 ) -> dict[str, pd.DataFrame]:
-    """Learning rates from 1e-4 to 10, trained side by side; from the assignment's start and from
-    the scaled one.
+    """Train with learning rates from 1e-4 to 10 side by side, from the assignment's start and from
+    the scaled one (a learning-rate range test).
 
     Returns:
         for each start a table with the columns ``lr``, ``train_loss``, ``train_accuracy`` and
@@ -126,7 +133,7 @@ def learning_rate_range(
     rates = torch.logspace(-4, 1, points).tolist()
     tables = {}
     for name, scaled in STARTS.items():
-        network = start(digits, seed, scaled=scaled)
+        network = untrained_network(digits, seed, scaled=scaled)
         untrained, _ = evaluate(network, digits.x_train, digits.y_train)
         networks = StackedNetwork(network, rates)
         for _ in progress(name)(range(epochs)):
@@ -138,8 +145,8 @@ def learning_rate_range(
 
 
 def range_edges(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Per start: the untrained loss, the rate that learnt most in the epochs at hand (the stable
-    edge: beyond it the loss rises again), and what it reached.
+    """Return for each start the untrained loss, the edge (the rate of the lowest loss: beyond it
+    the loss rises again), and the figures there.
     """
     names = {
         "untrained_loss": "untrained loss",

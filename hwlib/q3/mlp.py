@@ -5,14 +5,17 @@ Nothing here uses automatic differentiation, built-in losses, activations, layer
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from hwlib.q3.activations import ACTIVATIONS, softmax
+from hwlib.common.files import replacing
+from hwlib.common.functions import TensorFunction
+from hwlib.common.history import History
+from hwlib.q3.activations import derivative_of, softmax
 
-History = dict[str, list[Any]]  # figures by name: a number an epoch, or a list of each network's
+FIGURES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")  # of every epoch
 
 
 class FullyConnectedNetwork:
@@ -23,7 +26,8 @@ class FullyConnectedNetwork:
         input_size: number of features D of a sample.
         output_size: number of classes K.
         hidden_size1: number of hidden units H.
-        activation_func: ``"sigmoid"``, ``"tanh"`` or ``"relu"``, the g of the hidden layer.
+        activation_func: the g of the hidden layer, an elementwise function such as ``sigmoid``; its
+            derivative is ``derivative_of(activation_func)``.
         lr: learning rate of the SGD step.
 
     The weights are drawn from the standard normal distribution on the CPU, W1 (D, H) first, then W2
@@ -31,9 +35,15 @@ class FullyConnectedNetwork:
     """
 
     def __init__(
-        self, input_size: int, output_size: int, hidden_size1: int, activation_func: str, lr: float
+        self,
+        input_size: int,
+        output_size: int,
+        hidden_size1: int,
+        activation_func: TensorFunction,
+        lr: float,
     ):
-        self.activation = ACTIVATIONS[activation_func]
+        self.activation_func = activation_func
+        self.derivative = derivative_of(activation_func)
         self.lr = lr
         self.W1 = torch.randn(input_size, hidden_size1)
         self.W2 = torch.randn(hidden_size1, output_size)
@@ -49,72 +59,97 @@ class FullyConnectedNetwork:
         return self
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The parameters by name: W1 (D, H), W2 (H, K), b1 (H,), b2 (K,)."""
+        """Return the parameters by name: W1 (D, H), W2 (H, K), b1 (H,), b2 (K,)."""
         return {"W1": self.W1, "W2": self.W2, "b1": self.b1, "b2": self.b2}
 
     def forward(self, x: Tensor) -> Tensor:
-        """Class probabilities y_hat (B, K) of x (B, D); keeps h1 (B, H) for the backward pass."""
-        z1 = torch.addmm(self.b1, x, self.W1)
-        self.h1 = self.activation.function(z1)
+        """Return class probabilities y_hat (B, K) of x (B, D), and keep z1 and h1 (B, H)."""
+        self.z1 = torch.addmm(self.b1, x, self.W1)
+        self.h1 = self.activation_func(self.z1)
         z2 = torch.addmm(self.b2, self.h1, self.W2)
         return softmax(z2)
 
     def backward(self, x: Tensor, y: Tensor, y_hat: Tensor) -> None:
-        """One SGD step, p - lr * d(mean cross-entropy)/dp for every parameter p.
+        """Take one SGD step, p - lr * d(mean cross-entropy)/dp for every parameter p.
 
         Args:
             x: the batch (B, D) that ``forward`` has just seen.
-            y: one-hot labels (B, K).
+            y: labels (B,), or one-hot rows (B, K).
             y_hat: what ``forward`` returned for it (B, K).
         """
-        d_z1, d_z2 = self.errors(y, y_hat)
-        self.W2.sub_(self.h1.T @ d_z2, alpha=self.lr)  # W2 - lr * gradient, in place
+        d_z1, d_z2 = self.layer_gradients(y, y_hat)
+        self.W2.addmm_(self.h1.T, d_z2, alpha=-self.lr)  # W2 - lr * gradient, in one operation
         self.b2.sub_(d_z2.sum(0), alpha=self.lr)
-        self.W1.addmm_(x.T, d_z1, alpha=-self.lr)  # the same, product and step in one
+        self.W1.addmm_(x.T, d_z1, alpha=-self.lr)
         self.b1.sub_(d_z1.sum(0), alpha=self.lr)
 
-    def errors(self, y: Tensor, y_hat: Tensor) -> tuple[Tensor, Tensor]:
-        """d(mean cross-entropy)/d z1 (B, H) and /d z2 (B, K), by the chain rule."""
-        d_z2 = (y_hat - y) / len(y)  # Question 2.II, and the mean over the batch
+    def layer_gradients(self, y: Tensor, y_hat: Tensor) -> tuple[Tensor, Tensor]:
+        """Return d(mean cross-entropy)/d z1 (B, H) and /d z2 (B, K), by the chain rule."""
+        d_z2 = (y_hat - one_hot_rows(y, y_hat)) / len(y)  # Question 2.II; the mean over the batch
         d_h1 = d_z2 @ self.W2.T
-        return d_h1 * self.activation.derivative_from_value(self.h1), d_z2
+        return d_h1 * self.derivative(self.z1, self.h1), d_z2
 
     def gradients(self, x: Tensor, y: Tensor, y_hat: Tensor) -> dict[str, Tensor]:
-        """d(mean cross-entropy)/dp for every parameter, each of its parameter's shape."""
-        d_z1, d_z2 = self.errors(y, y_hat)
+        """Return d(mean cross-entropy)/dp for every parameter p by name, each of its shape."""
+        d_z1, d_z2 = self.layer_gradients(y, y_hat)
         return {"W1": x.T @ d_z1, "W2": self.h1.T @ d_z2, "b1": d_z1.sum(0), "b2": d_z2.sum(0)}
 
 
-def cross_entropy(y: Tensor, y_hat: Tensor) -> Tensor:
-    """Cross-entropy -sum_i y_i log y_hat_i of each sample, (..., K) and (..., K) to (...).
+def one_hot(labels: Tensor, num_classes: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Return labels (N,) as rows of the identity, (N, num_classes)."""
+    identity = torch.eye(num_classes, dtype=dtype, device=labels.device)
+    return identity[labels.long()]  # bytes would select as a mask
+
+
+def one_hot_rows(y: Tensor, y_hat: Tensor) -> Tensor:
+    """Return ``y`` as one-hot rows that fit the probabilities ``y_hat`` (..., K).
+
+    Labels, (B,) or () for a single sample, are converted; rows, (B, K) or (K,), are returned.
+    """
+    if y.dim() < min(y_hat.dim(), 2):
+        return one_hot(y, y_hat.shape[-1], y_hat.dtype)
+    return y
+
+
+def sample_losses(y: Tensor, y_hat: Tensor) -> Tensor:
+    """Return the cross-entropy -sum_i y_i log y_hat_i of each sample, (...) for y_hat (..., K).
 
     A probability that underflowed to 0 counts as the smallest normal number, so the loss stays
     finite (at most 87.3 in float32).
     """
     smallest = torch.finfo(y_hat.dtype).tiny
-    return -(y * y_hat.clamp(min=smallest).log()).sum(dim=-1)
+    return -(one_hot_rows(y, y_hat) * y_hat.clamp(min=smallest).log()).sum(dim=-1)
 
 
-def one_hot(labels: Tensor, num_classes: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Labels (N,) as rows of the identity, (N, num_classes)."""
-    return torch.eye(num_classes, dtype=dtype, device=labels.device)[labels]
+def cross_entropy(y: Tensor, y_hat: Tensor) -> Tensor:
+    """Return the cross-entropy, averaged over the batch.
+
+    Args:
+        y: labels (B,), or one-hot rows (B, K); of a single sample () or (K,).
+        y_hat: probabilities (B, K), those of R networks (R, B, K), or of a single sample (K,).
+
+    Returns:
+        a scalar, or (R,) for R networks.
+    """
+    return sample_losses(y, y_hat).mean(dim=-1)
 
 
 def mean_loss_and_accuracy(y: Tensor, y_hat: Tensor, batch_size: int) -> tuple[Tensor, Tensor]:
-    """Mean over the batches of the batch-mean cross-entropy, and the fraction of samples classified
-    correctly.
+    """Return the mean over the batches of the batch-mean cross-entropy, and the fraction of samples
+    that are classified correctly.
 
     The last batch may be smaller and still counts as one batch, as in the assignment.
 
     Args:
-        y: one-hot labels (N, K).
+        y: labels (N,), or one-hot rows (N, K).
         y_hat: probabilities (..., N, K), of one network or of several.
         batch_size: samples a batch.
 
     Returns:
         loss and accuracy, of shape (...) each.
     """
-    losses = cross_entropy(y, y_hat)
+    y = one_hot_rows(y, y_hat)
+    losses = sample_losses(y, y_hat)
     whole = len(y) // batch_size * batch_size
     batch_means = losses[..., :whole].unflatten(-1, (-1, batch_size)).mean(-1)
     if whole < len(y):
@@ -132,7 +167,7 @@ class Digits(NamedTuple):
     y_test: Tensor
 
     def summary(self) -> str:
-        """How many digits there are, of what size, on which device."""
+        """Return in a sentence how many digits there are, of what size, on which device."""
         count, features = self.x_train.shape
         return (
             f"{count:,} training digits, {len(self.x_test):,} test digits, {features} pixels in "
@@ -140,7 +175,7 @@ class Digits(NamedTuple):
         )
 
 
-def prepare(
+def prepare_digits(
     train_images: Tensor,
     train_labels: Tensor,
     test_images: Tensor,
@@ -148,7 +183,7 @@ def prepare(
     device: torch.device | str = "cpu",
     num_classes: int = 10,
 ) -> Digits:
-    """Images uint8 (N, 28, 28) and labels (N,) as network input on ``device``, in this order."""
+    """Return images uint8 (N, 28, 28) and labels (N,) as network input on ``device``, in order."""
     return Digits(
         train_images.to(device).flatten(1) / 255,
         one_hot(train_labels.to(device), num_classes),
@@ -158,19 +193,21 @@ def prepare(
 
 
 class Network(Protocol):
-    """What can be trained here: one network, or several stacked."""
+    """What can be trained here: one network, or a stack of several."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Probabilities (..., B, K) of a batch x (B, D)."""
+        """Return probabilities (..., B, K) of a batch x (B, D)."""
 
     def backward(self, x: Tensor, y: Tensor, y_hat: Tensor) -> None:
-        """One SGD step on the batch that ``forward`` has just seen."""
+        """Take one SGD step on the batch that ``forward`` has just seen."""
 
 
 def train_epoch(
     network: Network, x: Tensor, y: Tensor, batch_size: int = 32
 ) -> tuple[Tensor, Tensor]:
-    """One pass over the samples in their given order; loss and accuracy from before each step."""
+    """Train for one pass over the samples in their order; return loss and accuracy, (...) each,
+    taken before each step.
+    """
     outputs = []
     for x_batch, y_batch in zip(x.split(batch_size), y.split(batch_size), strict=True):
         y_hat = network.forward(x_batch)
@@ -180,39 +217,48 @@ def train_epoch(
 
 
 def evaluate(network: Network, x: Tensor, y: Tensor, batch_size: int = 32) -> tuple[Tensor, Tensor]:
-    """Loss and accuracy of the network as it stands; every sample counts."""
+    """Return loss and accuracy, (...) each, of the network as it stands; every sample counts."""
     y_hat = torch.cat([network.forward(part) for part in x.split(10_000)], dim=-2)
     return mean_loss_and_accuracy(y, y_hat, batch_size)
 
 
-def train(
+def train_epochs(
     network: Network,
     digits: Digits,
     epochs: int,
     batch_size: int = 32,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
-) -> History:
+) -> dict[str, Tensor]:
     """Train for ``epochs`` passes and evaluate on the test set after each.
 
     The test figures are only reported: nothing is chosen by them. ``progress`` may wrap the epochs
     in a bar.
 
     Returns:
-        history: ``train_loss``, ``train_accuracy``, ``test_loss``, ``test_accuracy``, one value an
-            epoch (of several networks: a list of their values).
+        for each of ``FIGURES`` its values, (epochs,); (epochs, R) for R networks.
     """
-    names = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
-    history: History = {name: [] for name in names}
+    rows = []
     for _ in progress(range(epochs)):
-        figures: tuple[Tensor, ...] = train_epoch(
-            network, digits.x_train, digits.y_train, batch_size
-        )
-        figures += evaluate(network, digits.x_test, digits.y_test, batch_size)
-        for values, figure in zip(history.values(), figures, strict=True):
-            values.append(figure.tolist())
-    return history
+        training = train_epoch(network, digits.x_train, digits.y_train, batch_size)
+        rows.append(training + evaluate(network, digits.x_test, digits.y_test, batch_size))
+    columns = zip(*rows, strict=True)
+    return {name: torch.stack(values) for name, values in zip(FIGURES, columns, strict=True)}
+
+
+def train(
+    network: FullyConnectedNetwork,
+    digits: Digits,
+    epochs: int,
+    batch_size: int = 32,
+    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+) -> History:
+    """Train one network as ``train_epochs`` does, and return its history."""
+    figures = train_epochs(network, digits, epochs, batch_size, progress)
+    return {name: values.tolist() for name, values in figures.items()}
 
 
 def save_network(network: FullyConnectedNetwork, path: Path) -> None:
-    """Write the hand-in's Q3 pickle: ``{"W1", "W2", "b1", "b2"}``, on the CPU."""
-    torch.save({name: parameter.cpu() for name, parameter in network.state_dict().items()}, path)
+    """Write the submission's Q3 pickle: ``{"W1", "W2", "b1", "b2"}``, on the CPU."""
+    parameters = {name: parameter.cpu() for name, parameter in network.state_dict().items()}
+    with replacing(path) as unfinished, unfinished.open("wb") as file:
+        torch.save(parameters, file)  # by the open file: a name would be written into the pickle

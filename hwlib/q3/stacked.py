@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from hwlib.common.device import set_seed
-from hwlib.q3.activations import softmax
-from hwlib.q3.mlp import Digits, FullyConnectedNetwork, History, train
+from hwlib.common.history import History
+from hwlib.q3.activations import sigmoid, softmax
+from hwlib.q3.mlp import Digits, FullyConnectedNetwork, one_hot_rows, train_epochs
 
 
 class StackedNetwork:
@@ -21,7 +22,8 @@ class StackedNetwork:
 
     def __init__(self, network: FullyConnectedNetwork, learning_rates: list[float]):
         self.count = len(learning_rates)
-        self.activation = network.activation
+        self.activation_func = network.activation_func
+        self.derivative = network.derivative
         self.W1 = network.W1.repeat(self.count, 1, 1)  # (R, D, H)
         self.b1 = network.b1.repeat(self.count, 1, 1)  # (R, 1, H)
         self.W2 = network.W2.repeat(self.count, 1, 1)  # (R, H, K)
@@ -29,21 +31,27 @@ class StackedNetwork:
         self.lr = torch.tensor(learning_rates).to(self.W1).view(-1, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Class probabilities y_hat (R, B, K) of a batch x (B, D)."""
-        z1 = torch.baddbmm(self.b1, x.expand(self.count, -1, -1), self.W1)
-        self.h1 = self.activation.function(z1)
+        """Return class probabilities y_hat (R, B, K) of x (B, D), and keep z1 and h1 (R, B, H)."""
+        self.z1 = torch.baddbmm(self.b1, x.expand(self.count, -1, -1), self.W1)
+        self.h1 = self.activation_func(self.z1)
         z2 = torch.baddbmm(self.b2, self.h1, self.W2)
         return softmax(z2)
 
     def backward(self, x: Tensor, y: Tensor, y_hat: Tensor) -> None:
-        """One SGD step of each network: y (B, K) one-hot, y_hat (R, B, K) from ``forward``."""
-        d_z2 = (y_hat - y) / len(y)
+        """Take one SGD step of each network.
+
+        Args:
+            x: the batch (B, D) that ``forward`` has just seen.
+            y: labels (B,), or one-hot rows (B, K).
+            y_hat: what ``forward`` returned for it (R, B, K).
+        """
+        d_z2 = self.lr / len(y) * (y_hat - one_hot_rows(y, y_hat))  # all below is linear in it
         d_h1 = d_z2 @ self.W2.mT
-        d_z1 = d_h1 * self.activation.derivative_from_value(self.h1)
-        self.W2 -= self.lr * (self.h1.mT @ d_z2)
-        self.b2 -= self.lr * d_z2.sum(1, keepdim=True)
-        self.W1.baddbmm_(x.T.expand(self.count, -1, -1), self.lr * d_z1, alpha=-1)
-        self.b1 -= self.lr * d_z1.sum(1, keepdim=True)
+        d_z1 = d_h1 * self.derivative(self.z1, self.h1)
+        self.W2.baddbmm_(self.h1.mT, d_z2, alpha=-1)
+        self.b2 -= d_z2.sum(1, keepdim=True)
+        self.W1.baddbmm_(x.T.expand(self.count, -1, -1), d_z1, alpha=-1)
+        self.b1 -= d_z1.sum(1, keepdim=True)
 
 
 def train_each_rate(
@@ -53,14 +61,14 @@ def train_each_rate(
     seed: int,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> dict[float, History]:
-    """Train the assignment's network with each rate, from the same start; histories by rate."""
+    """Train the assignment's network from one start with each rate; return histories by rate."""
     set_seed(seed)
     start = FullyConnectedNetwork(
-        digits.x_train.shape[1], digits.y_train.shape[1], 128, "sigmoid", lr=0.0
+        digits.x_train.shape[1], digits.y_train.shape[1], 128, sigmoid, lr=0.0
     )
     networks = StackedNetwork(start.to(digits.x_train.device), learning_rates)
-    history = train(networks, digits, epochs, progress=progress)
+    figures = train_epochs(networks, digits, epochs, progress=progress)
     return {
-        lr: {name: [figures[place] for figures in values] for name, values in history.items()}
-        for place, lr in enumerate(learning_rates)
+        lr: {name: values[:, number].tolist() for name, values in figures.items()}
+        for number, lr in enumerate(learning_rates)
     }

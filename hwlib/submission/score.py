@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from hwlib.common import data
 from hwlib.common.images import load_image_set
 from hwlib.q3 import mlp
+from hwlib.q3.activations import sigmoid
 from hwlib.q4_cats import cnn, evaluation
 from hwlib.submission.bundle import BundleError
 
@@ -96,10 +97,10 @@ def score_q3(path: Path, data_dir: str, source: str) -> dict[str, Any]:
     """Test accuracy of the pickled weights of Question 3 on MNIST's test digits."""
     weights = load_tensors(path)
     check_tensors(path.name, weights, {name: torch.empty(shape) for name, shape in SHAPES.items()})
-    network = mlp.FullyConnectedNetwork(784, 10, 128, "sigmoid", lr=0.0)
+    network = mlp.FullyConnectedNetwork(784, 10, 128, sigmoid, lr=0.0)
     for name, value in weights.items():
         setattr(network, name, value)
-    digits = mlp.prepare(*data.load_mnist(data_dir, source))
+    digits = mlp.prepare_digits(*data.load_mnist(data_dir, source))
     _, accuracy = mlp.evaluate(network, digits.x_test, digits.y_test)
     return {"test_accuracy": accuracy.item()}
 
