@@ -10,6 +10,7 @@ table holds medians.
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,30 +24,34 @@ from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
 from hwlib.common.data import load_mnist
-from hwlib.q3 import experiments as sanity
-from hwlib.q3 import mlp, stacked
+from hwlib.q3 import mlp
+from hwlib.q3.activations import sigmoid
+from hwlib.q3.experiments import untrained_network
+from hwlib.q3.stacked import StackedNetwork
 
 BATCH = 32
 RATES = [0.001, 0.01, 0.1]
 
 
 def reference(data_dir: str) -> Callable[[], None]:
-    """The known solution's way: a DataLoader over single digits, figures read after every step."""
+    """Return an epoch in the known solution's way: a DataLoader over single digits, and figures
+    that are read after every step.
+    """
     loaders = [
         DataLoader(MNIST(data_dir, train=train, transform=ToTensor()), BATCH)
         for train in (True, False)
     ]
-    network = mlp.FullyConnectedNetwork(784, 10, 128, "sigmoid", 0.01)
+    network = mlp.FullyConnectedNetwork(784, 10, 128, sigmoid, lr=0.01)
 
-    def one_pass(loader: DataLoader, learn: bool) -> None:
+    def one_pass(loader: DataLoader[Any], learn: bool) -> None:
         loss_sum, correct = 0.0, 0
         for images, labels in loader:
-            x, y = images.flatten(1), mlp.one_hot(labels, 10)
+            x = images.flatten(1)
             y_hat = network.forward(x)
-            loss_sum += mlp.cross_entropy(y, y_hat).mean().item()
+            loss_sum += mlp.cross_entropy(labels, y_hat).item()
             correct += (y_hat.argmax(1) == labels).sum().item()
             if learn:
-                network.backward(x, y, y_hat)
+                network.backward(x, labels, y_hat)
 
     def epoch() -> None:
         one_pass(loaders[0], learn=True)
@@ -56,19 +61,18 @@ def reference(data_dir: str) -> Callable[[], None]:
 
 
 def ours(digits: mlp.Digits, rates: list[float]) -> Callable[[], None]:
-    """The homework's own training: one network, or as many as there are rates, stacked."""
-    network: mlp.Network = sanity.start(digits, 42, lr=rates[0])
-    if len(rates) > 1:
-        network = stacked.StackedNetwork(network, rates)
+    """Return an epoch of the homework's own training, of as many stacked networks as rates."""
+    start = untrained_network(digits, 42, lr=rates[0])
+    network = StackedNetwork(start, rates) if len(rates) > 1 else start
 
     def epoch() -> None:
-        mlp.train(network, digits, 1)
+        mlp.train_epochs(network, digits, 1)
 
     return epoch
 
 
 def built_in(digits: mlp.Digits) -> Callable[[], None]:
-    """torch.nn, autograd and torch.optim.SGD on the same tensors in memory."""
+    """Return an epoch by torch.nn, autograd and torch.optim.SGD on the same tensors in memory."""
     network = nn.Sequential(nn.Linear(784, 128), nn.Sigmoid(), nn.Linear(128, 10))
     network.to(digits.x_train.device)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
@@ -94,9 +98,9 @@ def built_in(digits: mlp.Digits) -> Callable[[], None]:
 
 
 def in_numpy(digits: mlp.Digits) -> Callable[[], None]:
-    """The same step with NumPy's arrays, in its best form: in place, nothing copied."""
+    """Return an epoch of the same steps with NumPy's arrays, in place, without copies."""
     x_train, y_train, x_test, y_test = (part.cpu().numpy() for part in digits)
-    start = sanity.start(digits, 42)
+    start = untrained_network(digits, 42)
     W1, W2, b1, b2 = (value.cpu().numpy() for value in start.state_dict().values())
     lr = np.float32(0.01)
 
@@ -129,7 +133,7 @@ def in_numpy(digits: mlp.Digits) -> Callable[[], None]:
 
 
 def products_alone(digits: mlp.Digits) -> Callable[[], None]:
-    """The floor: the step's five matrix products and the evaluation's two, and nothing else."""
+    """Return the floor: the step's five matrix products, the evaluation's two, nothing else."""
     x_train, device = digits.x_train, digits.x_train.device
     W1, W2 = torch.rand(784, 128, device=device), torch.rand(128, 10, device=device)
     h1, d_z2 = torch.rand(BATCH, 128, device=device), torch.rand(BATCH, 10, device=device)
@@ -149,7 +153,7 @@ def products_alone(digits: mlp.Digits) -> Callable[[], None]:
 
 
 def synchronised(task: Callable[[], None]) -> Callable[[], None]:
-    """On CUDA, wait for what was started."""
+    """Return the task so that on CUDA it waits for what it started."""
 
     def run() -> None:
         task()
@@ -160,7 +164,7 @@ def synchronised(task: Callable[[], None]) -> Callable[[], None]:
 
 
 def where_time_goes(task: Callable[[], None], rows: int = 8) -> pd.DataFrame:
-    """Share of each torch operation in the time that all of them take, the largest first."""
+    """Return each torch operation's share of the time that all of them take, the largest first."""
     with profile(activities=[ProfilerActivity.CPU]) as record:
         task()
     events = [event for event in record.key_averages() if event.self_cpu_time_total]
@@ -171,16 +175,16 @@ def where_time_goes(task: Callable[[], None], rows: int = 8) -> pd.DataFrame:
 
 
 def plot(table: pd.DataFrame, path: Path) -> None:
-    """Seconds an epoch and network as bars."""
-    figure, axes = plt.subplots(figsize=(7, 2.8), layout="constrained")
+    """Draw seconds an epoch and network as bars."""
+    fig, ax = plt.subplots(figsize=(7, 2.8), layout="constrained")
     shown = table.iloc[::-1]
-    bars = axes.barh(shown.index, shown["seconds an epoch and network"], color="#0072B2")
-    axes.bar_label(bars, fmt="%.2f s", padding=3)
-    axes.set_xlabel("seconds an epoch and network")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.margins(x=0.15)
+    bars = ax.barh(shown.index, shown["seconds an epoch and network"], color="#0072B2")
+    ax.bar_label(bars, fmt="%.2f s", padding=3)
+    ax.set_xlabel("seconds an epoch and network")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.margins(x=0.15)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=160)
+    fig.savefig(path, dpi=160)
     print(f"plot: {path}")
 
 
@@ -192,7 +196,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--plot", type=Path, default=Path("out/benchmarks/mlp.png"))
     options = parser.parse_args()
-    digits = mlp.prepare(*load_mnist(options.data_dir, "real"), device=options.device)
+    digits = mlp.prepare_digits(*load_mnist(options.data_dir, "real"), device=options.device)
     tasks: dict[str, tuple[int, Callable[[], None]]] = {
         "reference: DataLoader, .item()": (1, reference(options.data_dir)),
         "torch.nn, autograd, SGD": (1, built_in(digits)),
