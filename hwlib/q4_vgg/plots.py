@@ -5,52 +5,50 @@ import torch
 from matplotlib.figure import Figure
 
 from hwlib.common.figures import finish, new_figure, show_picture, show_values
-from hwlib.q4_vgg import vgg
+from hwlib.q4_vgg.vgg import CROP, Picture, Responses, preprocess, undo_normalisation
 
 CHANNELS = {"red": ("#D55E00", "-"), "green": ("#009E73", "--"), "blue": ("#0072B2", ":")}
+BINS = np.linspace(-2.2, 2.8, 51)  # of normalised values, a tenth each
 
-HISTOGRAM = np.linspace(-2.2, 2.8, 51)  # normalised values, a tenth a step
 
-
-def pictures(loaded: list[vgg.Picture]) -> Figure:
-    """Pictures as they came, with name and size."""
-    figure, axes = new_figure(1, len(loaded), 3.2 * len(loaded), 2.8)
-    for place, (name, image) in zip(axes, loaded, strict=True):
+def picture_row(pictures: list[Picture]) -> Figure:
+    """Show pictures as their files hold them, with name and size."""
+    fig, axes = new_figure(1, len(pictures), 3.2 * len(pictures), 2.8)
+    for ax, (name, image) in zip(axes, pictures, strict=True):
         pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
-        show_picture(place, pixels, f"{name}, {image.width} × {image.height}")
-    return finish(figure)
+        show_picture(ax, pixels, f"{name}, {image.width} × {image.height}")
+    return finish(fig)
 
 
-def preprocessed(loaded: list[vgg.Picture]) -> Figure:
-    """What VGG16 gets to see: centre crops, and histograms of the values by channel."""
-    figure, axes = new_figure(1, 2 * len(loaded), 3.6 * len(loaded), 2.0)
-    for left, right, (name, image) in zip(axes[::2], axes[1::2], loaded, strict=True):
-        x = vgg.preprocess(image)
-        title = f"{name}, centre {vgg.CROP} × {vgg.CROP}"
-        show_picture(left, vgg.undo_normalisation(x), title)
+def preprocessed(pictures: list[Picture]) -> Figure:
+    """Show what VGG16 sees: centre crops, and histograms of the values by channel."""
+    fig, axes = new_figure(1, 2 * len(pictures), 3.6 * len(pictures), 2.0)
+    for left, right, (name, image) in zip(axes[::2], axes[1::2], pictures, strict=True):
+        x = preprocess(image)
+        show_picture(left, undo_normalisation(x), f"{name}, centre {CROP} × {CROP}")
         for channel, (colour, style) in zip(x, CHANNELS.values(), strict=True):
-            counts, edges = np.histogram(channel.numpy(), bins=HISTOGRAM)
+            counts, edges = np.histogram(channel.numpy(), bins=BINS)
             centres = (edges[1:] + edges[:-1]) / 2
             right.plot(centres, counts / 1000, color=colour, linestyle=style)
         right.set(xlabel="normalised value", ylabel="thousand pixels\nper 0.1")
-    figure.legend(list(CHANNELS), loc="outside upper center", ncols=3, fontsize=7)
-    return finish(figure)
+    fig.legend(list(CHANNELS), loc="outside upper center", ncols=3, fontsize=7)
+    return finish(fig)
 
 
-def filter_responses(found: vgg.Responses) -> Figure:
-    """Each filter's colour planes as numbers and shades, and its response to the picture."""
-    figure, axes = new_figure(len(found.filters), 4, 7.2, 1.95 * len(found.filters))
-    limit = found.filters.abs().max().item()
-    scale = {"cmap": "PuOr", "vmin": -limit, "vmax": limit}
-    for n, (weights, response) in enumerate(zip(found.filters, found.responses, strict=True)):
+def filter_responses(first: Responses) -> Figure:
+    """Show each filter's colour planes as numbers and shades, and its response to the picture."""
+    fig, axes = new_figure(len(first.filters), 4, 7.2, 1.95 * len(first.filters))
+    limit = first.filters.abs().max().item()
+    for n, (weights, response) in enumerate(zip(first.filters, first.responses, strict=True)):
         *planes, last = axes[4 * n : 4 * n + 4]
-        for place, plane, name in zip(planes, weights, CHANNELS, strict=True):
-            show_values(place, plane, "{:.2f}".format, fontsize=7, **scale)
-            place.set_title(f"filter {n + 1}, {name}", fontsize=8)
+        for ax, plane, name in zip(planes, weights, CHANNELS, strict=True):
+            text = "{:.2f}".format
+            show_values(ax, plane, text, fontsize=7, cmap="PuOr", vmin=-limit, vmax=limit)
+            ax.set_title(f"filter {n + 1}, {name}", fontsize=8)
         strongest = response.abs().quantile(0.99).item()
         image = show_values(last, response, cmap="gray", vmin=-strongest, vmax=strongest)
         last.set_title(f"response of filter {n + 1}", fontsize=8)
-        figure.colorbar(image, ax=last, shrink=0.8)
-        for place in (*planes, last):
-            place.set(xticks=[], yticks=[])
-    return finish(figure)
+        fig.colorbar(image, ax=last, shrink=0.8)
+        for ax in (*planes, last):
+            ax.set(xticks=[], yticks=[])
+    return finish(fig)

@@ -1,5 +1,6 @@
 """A pretrained VGG16 looks at birds and dogs (Question 4.II)."""
 
+import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,10 +9,11 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
-from torch import Tensor, nn
-from torchvision.models import VGG16_Weights, vgg16
+from torch import Tensor
+from torch.nn import functional as F
+from torchvision.models import VGG, VGG16_Weights, vgg16
 
-from hwlib.common import download as fetch
+from hwlib.common import download
 from hwlib.common.download import DataError
 from hwlib.common.images import image_paths, read_image
 
@@ -20,14 +22,60 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, from to
 
 
 class Vgg(NamedTuple):
-    """A VGG16 in evaluation mode, and what its weights are."""
+    """A VGG16 in evaluation mode, and what its weights are: imagenet, none or a path."""
 
-    network: nn.Module
+    network: VGG
     weights: str
 
 
+def usable_weights(weights: str, source: str) -> str:
+    """Return ``weights``, but ``"none"`` instead of ``"imagenet"`` if they are not cached and the
+    data are ``"sample"``, with which nothing is downloaded.
+    """
+    missing = weights == "imagenet" and not download.vgg16_file().is_file()
+    return "none" if missing and source == "sample" else weights
+
+
+def empty_vgg16() -> VGG:
+    """Return VGG16 with the shapes of its weights alone, on the device ``meta``."""
+    with torch.device("meta"):
+        return vgg16(weights=None, init_weights=False)
+
+
+def read_weights(path: str | Path, mmap: bool = False) -> dict[str, Tensor]:
+    """Read VGG16's weights, with ``mmap`` each not before it is used; DataError if the file holds
+    something else.
+    """
+    remedy = (
+        "Set vgg_weights to 'imagenet', to the path of torchvision's vgg16 state dict, or to 'none'"
+    )
+    try:
+        weights: dict[str, Tensor] = torch.load(
+            path, map_location="cpu", mmap=mmap, weights_only=True
+        )
+        shapes = {name: weight.shape for name, weight in weights.items()}
+    except Exception as error:  # torch raises many kinds, some with pages of text
+        raise DataError(
+            f"VGG16's weights {str(path)!r} cannot be loaded (no state dict: "
+            f"{type(error).__name__}). {remedy}."
+        ) from error
+    if shapes != {name: weight.shape for name, weight in empty_vgg16().state_dict().items()}:
+        raise DataError(
+            f"VGG16's weights {str(path)!r} cannot be loaded (they are another network's). "
+            f"{remedy}."
+        )
+    return weights
+
+
+def check_weights_file(path: str | Path) -> None:
+    """Check that a file holds weights of VGG16 by their names and shapes, without reading them all
+    (unless they are in torch's old format); DataError otherwise.
+    """
+    read_weights(path, mmap=zipfile.is_zipfile(path))
+
+
 def load_vgg16(weights: str, source: str, seed: int = 42) -> Vgg:
-    """VGG16 in evaluation mode; DataError where the weights cannot be had or do not fit.
+    """Return VGG16 in evaluation mode; DataError if the weights cannot be found or do not fit.
 
     Args:
         weights: ``"imagenet"`` (torchvision's, from the hub cache or downloaded), ``"none"``
@@ -36,29 +84,18 @@ def load_vgg16(weights: str, source: str, seed: int = 42) -> Vgg:
             count as ``"none"``.
         seed: of the random weights.
     """
-    if weights == "imagenet" and source == "sample" and not fetch.vgg16_file().is_file():
-        weights = "none"
+    weights = usable_weights(weights, source)
     if weights == "none":
         torch.manual_seed(seed)
-        return Vgg(vgg16(weights=None).eval(), "none")
-    try:
-        path = fetch.vgg16() if weights == "imagenet" else weights
-        network = vgg16(weights=None, init_weights=False)
-        network.load_state_dict(torch.load(path, weights_only=True))
-    except DataError:
-        raise
-    except Exception as error:  # torch raises many kinds, some with pages of text
-        kind = "they are another network's" if isinstance(error, RuntimeError) else "no state dict"
-        raise DataError(
-            f"VGG16's weights {weights!r} cannot be loaded ({kind}; {type(error).__name__}). Set "
-            "vgg_weights to 'imagenet' where there is a network, to the path of torchvision's "
-            "vgg16 state dict, or to 'none'."
-        ) from error
-    return Vgg(network.eval(), weights)
+        return Vgg(vgg16(weights=None).eval(), weights)
+    network = empty_vgg16()  # a quick start: the file's tensors take the place of its weights
+    path = download.vgg16() if weights == "imagenet" else weights
+    network.load_state_dict(read_weights(path), assign=True)
+    return Vgg(network.float().eval(), weights)
 
 
-def describe(vgg: Vgg) -> pd.DataFrame:
-    """The network's parts: kinds of layers, and parameters."""
+def layer_table(vgg: Vgg) -> pd.DataFrame:
+    """Return the network's parts: kinds of layers, and parameters."""
     rows = {}
     for name, part in vgg.network.named_children():
         layers = [module for module in part.modules() if not list(module.children())]
@@ -71,19 +108,21 @@ def describe(vgg: Vgg) -> pd.DataFrame:
 
 
 class Picture(NamedTuple):
-    """A picture by name, as it came."""
+    """A picture as its file holds it, and the file's name."""
 
     name: str
     image: Image.Image
 
 
 def load_pictures(folder: Path) -> list[Picture]:
-    """All pictures of a folder, in the order of their names."""
+    """Read all pictures of a folder, in the order of their names."""
     return [Picture(path.name, read_image(path)) for path in image_paths(folder)]
 
 
 def preprocess(image: Image.Image) -> Tensor:
-    """Shorter side 256, centre 224 × 224, [0, 1], normalised by channel; (3, 224, 224)."""
+    """Scale the shorter side to 256, cut out the central 224 × 224, bring the values to [0, 1] and
+    normalise them by channel; (3, 224, 224).
+    """
     scale = RESIZE / min(image.size)
     width, height = (int(side * scale) if side > min(image.size) else RESIZE for side in image.size)
     resized = image.resize((width, height), Image.Resampling.BILINEAR)
@@ -94,12 +133,12 @@ def preprocess(image: Image.Image) -> Tensor:
 
 
 def undo_normalisation(x: Tensor) -> Tensor:
-    """Normalised pixels (3, H, W) back in [0, 1], to be looked at."""
+    """Bring normalised pixels (3, H, W) back to [0, 1], to be looked at."""
     return (x * torch.tensor(STD).view(3, 1, 1) + torch.tensor(MEAN).view(3, 1, 1)).clamp(0, 1)
 
 
 def preprocessing_steps(picture: Picture) -> pd.DataFrame:
-    """Size and value range after each step, and the largest difference from torchvision's."""
+    """Return size and range after each step, and the largest difference from torchvision's."""
     image, x = picture.image, preprocess(picture.image)
     width, height = (int(side * RESIZE / min(image.size)) for side in image.size)
     official = VGG16_Weights.DEFAULT.transforms()(image)
@@ -117,19 +156,23 @@ def preprocessing_steps(picture: Picture) -> pd.DataFrame:
 
 @torch.no_grad()
 def classify(vgg: Vgg, pictures: list[Picture]) -> Tensor:
-    """Logits (N, 1000) of the pictures."""
-    return vgg.network(torch.stack([preprocess(picture.image) for picture in pictures]))
+    """Return logits (N, 1000) of the pictures."""
+    x = torch.stack([preprocess(picture.image) for picture in pictures])
+    logits: Tensor = vgg.network(x)
+    return logits
 
 
 def top_five(logits: Tensor) -> list[tuple[str, float]]:
-    """The five most probable ImageNet classes of logits (1000,), with their probabilities."""
+    """Return the five most probable ImageNet classes of logits (1000,), with probabilities."""
     probabilities, classes = (values.tolist() for values in logits.softmax(dim=0).topk(5))
     names = VGG16_Weights.DEFAULT.meta["categories"]
     return [(names[k], round(p, 4)) for k, p in zip(classes, probabilities, strict=True)]
 
 
-def in_words(pictures: list[Picture], logits: Tensor) -> str:
-    """The first two answers to each picture, a line each."""
+def top_two_text(vgg: Vgg, pictures: list[Picture], logits: Tensor) -> str:
+    """Return the first two answers to each picture, a line each, or that they mean nothing."""
+    if vgg.weights == "none":
+        return "VGG16 has random weights in this run: the classes that it names mean nothing."
     lines = []
     for picture, row in zip(pictures, logits, strict=True):
         (first, p), (second, q) = top_five(row)[:2]
@@ -138,7 +181,7 @@ def in_words(pictures: list[Picture], logits: Tensor) -> str:
 
 
 def top_five_table(pictures: list[Picture], logits: Tensor) -> pd.DataFrame:
-    """Ranks in rows, pictures in columns, each cell a class and its probability."""
+    """Return ranks in rows, pictures in columns, each cell a class and its probability."""
     columns = {
         picture.name: [f"{name} ({probability:.4f})" for name, probability in top_five(row)]
         for picture, row in zip(pictures, logits, strict=True)
@@ -147,7 +190,7 @@ def top_five_table(pictures: list[Picture], logits: Tensor) -> pd.DataFrame:
 
 
 def logits_table(pictures: list[Picture], logits: Tensor) -> pd.DataFrame:
-    """Shape and range of each picture's logits, and what they sum to as probabilities."""
+    """Return number and range of each picture's logits, and what they sum to as probabilities."""
     columns = {
         "logits": [logits.shape[1]] * len(logits),
         "lowest": [f"{value:.2f}" for value in logits.amin(1)],
@@ -158,19 +201,21 @@ def logits_table(pictures: list[Picture], logits: Tensor) -> pd.DataFrame:
     return pd.DataFrame(columns, index=[picture.name for picture in pictures])
 
 
-def claims(vgg: Vgg, pictures: list[Picture], logits: Tensor) -> dict[str, Any]:
-    """What the homework claims of VGG16, as data: its weights, and the top five of each picture."""
+def vgg_claims(vgg: Vgg, pictures: list[Picture], logits: Tensor) -> dict[str, Any]:
+    """Return what the homework claims of VGG16, for ``results.json``: its weights, and the top five
+    classes of each picture.
+    """
     names = [picture.name for picture in pictures]
     images = {  # a dog's file may be named like a bird's
-        name if names.index(name) == place else f"{name} ({place + 1})": top_five(row)
-        for place, (name, row) in enumerate(zip(names, logits, strict=True))
+        name if names.index(name) == index else f"{name} ({index + 1})": top_five(row)
+        for index, (name, row) in enumerate(zip(names, logits, strict=True))
     }
     return {"weights": vgg.weights, "images": images}
 
 
 class Responses(NamedTuple):
-    """First filters (F, 3, 3, 3), their biases (F,), and what they answer before the ReLU, (F, 224,
-    224).
+    """First filters (F, 3, 3, 3), their biases (F,), and their responses to a picture before the
+    ReLU, (F, 224, 224).
     """
 
     filters: Tensor
@@ -180,18 +225,19 @@ class Responses(NamedTuple):
 
 @torch.no_grad()
 def first_filters(vgg: Vgg, picture: Picture, count: int = 3) -> Responses:
-    """The first ``count`` filters of the first convolution and their responses to the picture."""
-    layer = vgg.network.features[0]
-    filters, biases = layer.weight[:count].detach(), layer.bias[:count].detach()
-    return Responses(filters, biases, layer(preprocess(picture.image))[:count])
+    """Return the first ``count`` filters of the first layer and their responses to the picture."""
+    weights = vgg.network.state_dict()
+    filters, biases = (weights[f"features.0.{name}"][:count] for name in ("weight", "bias"))
+    responses = F.conv2d(preprocess(picture.image), filters, biases, padding=1)
+    return Responses(filters, biases, responses)
 
 
-def answers_to(weights: Tensor) -> str:
-    """What a filter (3, 3, 3) answers to, from the sums of its weights by colour: a colour counts
-    where its sum is more than a tenth of the sizes of all 27 weights together.
+def filter_meaning(weights: Tensor) -> str:
+    """Return what a filter (3, 3, 3) answers to, from the sums of its weights by colour: a colour
+    counts if its sum is more than a tenth of the sizes of all 27 weights together.
     """
-    shares = weights.sum(dim=(1, 2)) / weights.abs().sum()
-    shares = dict(zip(("red", "green", "blue"), shares.tolist(), strict=True))
+    sums = (weights.sum(dim=(1, 2)) / weights.abs().sum()).tolist()
+    shares = dict(zip(("red", "green", "blue"), sums, strict=True))
     bright = " and ".join(name for name, share in shares.items() if share > 0.1)
     dark = " and ".join(name for name, share in shares.items() if share < -0.1)
     if bright and dark:
@@ -200,12 +246,12 @@ def answers_to(weights: Tensor) -> str:
 
 
 def filter_table(responses: Responses) -> pd.DataFrame:
-    """Per filter: its weights' sum by colour, its bias, its response, and what it answers to."""
+    """Return each filter's sum of weights by colour, bias, response, and what it answers to."""
     sums = responses.filters.sum(dim=(2, 3))
     table = pd.DataFrame(sums.numpy(), columns=["sum red", "sum green", "sum blue"])
     table["bias"] = responses.biases.numpy()
     table["mean response"] = responses.responses.mean(dim=(1, 2)).numpy()
     table["deviation of response"] = responses.responses.std(dim=(1, 2)).numpy()
     table = table.astype(float).round(2) + 0.0  # no -0.0
-    table["answers to"] = [answers_to(weights) for weights in responses.filters]
+    table["answers to"] = [filter_meaning(weights) for weights in responses.filters]
     return table.set_axis([f"filter {n}" for n in range(1, len(table) + 1)])

@@ -1,16 +1,25 @@
+"""The pretrained VGG16: its weights, its pictures and its answers."""
+
 import pytest
 import torch
 from PIL import Image
-from torchvision.models import VGG16_Weights, vgg16
+from torchvision.models import VGG16_Weights
 
-from hwlib.common import download as fetch
-from hwlib.common.data import DataError
+from hwlib.common import download
+from hwlib.common.download import DataError
 from hwlib.q4_vgg import vgg
 
 
 @pytest.fixture(scope="module")
 def random_vgg() -> vgg.Vgg:
     return vgg.load_vgg16("none", "sample")
+
+
+@pytest.fixture
+def weights() -> dict[str, torch.Tensor]:
+    """Weights of VGG16's shapes, each of a single number, so that their file is small."""
+    shapes = {name: tensor.shape for name, tensor in vgg.empty_vgg16().state_dict().items()}
+    return {name: torch.full((), 0.125).expand(shape) for name, shape in shapes.items()}
 
 
 @pytest.mark.parametrize("size", [(320, 320), (400, 261), (257, 900), (224, 224), (100, 130)])
@@ -20,49 +29,105 @@ def test_preprocessing_is_torchvision_s(size):
     assert difference < 1e-6
 
 
-def test_imagenet_weights_come_from_torch_s_cache(tmp_path, monkeypatch):
+def test_imagenet_weights_come_from_torch_s_cache(tmp_path, monkeypatch, weights):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    assert not fetch.vgg16_file().is_file()
-    torch.manual_seed(1)
-    checkpoint = vgg16(weights=None, init_weights=False)
-    torch.nn.init.constant_(checkpoint.features[0].bias, 0.125)
-    folder = tmp_path / "hub" / "checkpoints"
-    folder.mkdir(parents=True)
-    torch.save(checkpoint.state_dict(), folder / VGG16_Weights.DEFAULT.url.rsplit("/", 1)[1])
+    download.vgg16_file().parent.mkdir(parents=True)
+    torch.save(weights, download.vgg16_file())
     loaded = vgg.load_vgg16("imagenet", "sample")
     assert loaded.weights == "imagenet" and not loaded.network.training
-    assert loaded.network.features[0].bias.eq(0.125).all()
-
-
-def test_weights_that_do_not_fit_are_refused_with_the_remedy(tmp_path):
-    torch.save({"other": torch.zeros(1)}, tmp_path / "w.pth")
-    with pytest.raises(DataError, match="vgg_weights"):
-        vgg.load_vgg16(str(tmp_path / "w.pth"), "real")
+    tensors = loaded.network.state_dict()
+    assert all(tensors[name].eq(0.125).all() for name in ("features.0.bias", "classifier.6.weight"))
 
 
 def test_sample_runs_never_download(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    assert vgg.load_vgg16("imagenet", "sample").weights == "none"
+    assert vgg.usable_weights("imagenet", "sample") == "none"
+    assert vgg.usable_weights("imagenet", "real") == "imagenet"
+    assert vgg.usable_weights("w.pth", "sample") == "w.pth"
 
 
-def test_top_five_are_the_five_highest_in_order(random_vgg):
+@pytest.mark.parametrize("new_format", [True, False])
+def test_weights_of_half_precision_and_of_the_old_format_are_loaded(tmp_path, weights, new_format):
+    """Torchvision's own file has the format that torch wrote until 2020."""
+    path = tmp_path / "w.pth"
+    halves = {name: weight.half() for name, weight in weights.items() if "classifier" in name}
+    small = {name: weight for name, weight in weights.items() if "features" in name}
+    torch.save(small | halves, path, _use_new_zipfile_serialization=new_format)
+    vgg.check_weights_file(path)
+    loaded = vgg.load_vgg16(str(path), "real")
+    assert {weight.dtype for weight in loaded.network.parameters()} == {torch.float32}
+
+
+def of_another_layer(weights):
+    weights["features.0.weight"] = torch.zeros(64, 3, 5, 5)
+
+
+def without_a_bias(weights):
+    del weights["classifier.6.bias"]
+
+
+@pytest.mark.parametrize("damage", [of_another_layer, without_a_bias])
+def test_weights_of_another_network_are_refused_with_the_remedy(tmp_path, weights, damage):
+    damage(weights)
+    torch.save(weights, tmp_path / "w.pth")
+    for read in (vgg.check_weights_file, lambda path: vgg.load_vgg16(path, "real")):
+        with pytest.raises(DataError, match=r"w\.pth.*another network's.*Set vgg_weights"):
+            read(str(tmp_path / "w.pth"))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a pickle", b"PK\x03\x04", None])
+def test_files_that_hold_no_weights_are_refused_with_the_remedy(tmp_path, content):
+    if content is not None:
+        (tmp_path / "w.pth").write_bytes(content)
+    with pytest.raises(DataError, match=r"w\.pth.*no state dict.*Set vgg_weights"):
+        vgg.check_weights_file(tmp_path / "w.pth")
+
+
+def test_top_five_are_the_five_highest_in_order():
     logits = torch.zeros(1000)
     logits[[94, 90, 254]] = torch.tensor([5.0, 4.0, 3.0])
     names = [name for name, _ in vgg.top_five(logits)]
     assert names[:3] == ["hummingbird", "lorikeet", "pug"]
     probabilities = [probability for _, probability in vgg.top_five(logits)]
     assert probabilities == sorted(probabilities, reverse=True)
-    picture = vgg.Picture("a", Image.new("RGB", (230, 300), "red"))
-    assert vgg.classify(random_vgg, [picture, picture]).shape == (2, 1000)
+    assert probabilities[0] == pytest.approx(logits.softmax(0)[94].item(), abs=5e-5)
+
+
+def test_answers_are_quoted_unless_the_weights_are_random(random_vgg):
+    pictures = [vgg.Picture(name, Image.new("RGB", (230, 300), "red")) for name in ("a", "b")]
+    logits = vgg.classify(random_vgg, pictures)
+    assert logits.shape == (2, 1000) and torch.equal(logits[0], logits[1])
+    text = vgg.top_two_text(random_vgg, pictures, logits)
+    assert "random weights" in text and "most probably" not in text
+    lines = vgg.top_two_text(random_vgg._replace(weights="imagenet"), pictures, logits).splitlines()
+    assert [line.split(":")[0] for line in lines] == ["a", "b"]
+    assert f"most probably {vgg.top_five(logits[0])[0][0]} (" in lines[0]
+
+
+def test_random_weights_are_always_the_same(random_vgg):
+    again = vgg.load_vgg16("none", "sample")
+    for name in ("features.0.weight", "classifier.6.weight"):
+        first, second = (v.network.state_dict()[name] for v in (random_vgg, again))
+        assert torch.equal(first, second) and first.std() > 0
 
 
 def test_filter_responses_are_the_convolution_by_hand(random_vgg):
     picture = vgg.Picture("a", Image.effect_noise((240, 240), 60).convert("RGB"))
-    found = vgg.first_filters(random_vgg, picture, 2)
+    first = vgg.first_filters(random_vgg, picture, 2)
     x = vgg.preprocess(picture.image)
-    bias = random_vgg.network.features[0].bias[1]
-    by_hand = (x[:, 9:12, 19:22] * found.filters[1]).sum() + bias
-    torch.testing.assert_close(found.responses[1, 10, 20], by_hand, rtol=1e-4, atol=1e-5)
+    layer = random_vgg.network.features[0]
+    by_hand = (x[:, 9:12, 19:22] * layer.weight[1]).sum() + layer.bias[1]
+    torch.testing.assert_close(first.responses[1, 10, 20], by_hand.detach(), rtol=1e-4, atol=1e-5)
+
+
+def test_claims_keep_pictures_of_the_same_name_apart(random_vgg):
+    pictures = [vgg.Picture("a.jpg", Image.new("RGB", (9, 9)))] * 2
+    claims = vgg.vgg_claims(random_vgg, pictures, torch.eye(2, 1000))
+    assert claims["weights"] == "none"
+    assert {name: row[0][0] for name, row in claims["images"].items()} == {
+        "a.jpg": "tench",
+        "a.jpg (2)": "goldfish",
+    }
 
 
 RED, GREEN, BLUE = torch.eye(3).view(3, 3, 1, 1).expand(3, 3, 3, 3)
@@ -80,4 +145,4 @@ EDGE = torch.tensor([-1.0, 0.0, 1.0])  # from left to right
     ],
 )
 def test_what_a_filter_answers_to(weights, words):
-    assert vgg.answers_to(weights) == words
+    assert vgg.filter_meaning(weights) == words
