@@ -48,13 +48,10 @@ def net(*widths: int) -> Callable[[], nn.Module]:
 def with_adamw(network: nn.Module, recipe: training.Recipe) -> list[torch.optim.Optimizer]:
     """AdamW for all weights, in Muon's place."""
     groups = [[p for p in network.parameters() if (p.dim() > 1) == decayed] for decayed in (1, 0)]
-    optimizers = [
+    return [
         torch.optim.AdamW(groups[0], recipe.adam_lr, weight_decay=0.05),
         torch.optim.AdamW(groups[1], recipe.adam_lr, weight_decay=0),
     ]
-    for group in (group for optimizer in optimizers for group in optimizer.param_groups):
-        group["initial_lr"] = group["lr"]
-    return optimizers
 
 
 def only_mirrored(images: torch.Tensor, numbers: torch.Tensor, size: int) -> torch.Tensor:

@@ -1,29 +1,36 @@
-"""The state of a training, kept after every epoch: a kill at any moment loses no more than one."""
+"""The state of a training, written to a file after every epoch: a kill at any moment loses no more
+than one.
+"""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
-History = dict[str, list[float]]
+from hwlib.common.files import replacing
+from hwlib.common.history import History
+
+Content = dict[str, Any]  # what a checkpoint holds, by name
 
 
 @dataclass
 class TrainingState:
-    """What a checkpoint holds: the state after a whole number of epochs.
+    """All that decides how a training goes on after a whole number of epochs.
 
     ``replicas`` are the network and copies that share its weights, one for each part of a batch.
-    Only the network is kept: the batch-norm statistics that a copy adds up are never read.
-    ``ensemble`` is the running mean (N, K) of the probabilities that the network has given to every
-    training picture.
+    Only the network is saved: the batch-norm statistics of the copies are never read. ``ensemble``
+    is the running mean (N, K) of the probabilities that the network has given to every training
+    picture.
     """
 
     replicas: list[nn.Module]
     average: nn.Module
     optimizers: list[torch.optim.Optimizer]
+    schedulers: list[LambdaLR]
     ensemble: Tensor
     history: History
     best_epoch: int = 0
@@ -31,7 +38,7 @@ class TrainingState:
 
     @property
     def network(self) -> nn.Module:
-        """What is trained."""
+        """The network that is trained."""
         return self.replicas[0]
 
     @property
@@ -39,50 +46,95 @@ class TrainingState:
         """Number of finished epochs."""
         return len(self.history["train_loss"])
 
+    def content(self) -> Content:
+        """Return what is saved: the state, and that of torch's random numbers."""
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "schedulers": [scheduler.state_dict() for scheduler in self.schedulers],
+            "ensemble": self.ensemble,
+            "history": self.history,
+            "best_epoch": self.best_epoch,
+            "best_state": self.best_state,
+            "random_state": torch.get_rng_state(),
+        }
+
+    def restore(self, content: Content) -> None:
+        """Take over what ``content`` returned in another process."""
+        torch.set_rng_state(content["random_state"])
+        self.network.load_state_dict(content["network"])
+        self.average.load_state_dict(content["average"])
+        for name in ("optimizers", "schedulers"):
+            for part, saved in zip(getattr(self, name), content[name], strict=True):
+                part.load_state_dict(saved)
+        self.ensemble.copy_(content["ensemble"])
+        for name in ("history", "best_epoch", "best_state"):
+            setattr(self, name, content[name])
+
+
+def layout(value: Any) -> Any:
+    """Return ``value`` with types and shapes instead of numbers."""
+    if isinstance(value, Tensor):
+        return value.dtype, value.shape
+    if isinstance(value, dict):
+        return {name: layout(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [layout(part) for part in value]
+    return type(value)
+
+
+def expected_moments(
+    optimizer: torch.optim.Optimizer, saved: Content
+) -> dict[int, dict[str, Tensor]]:
+    """Return tensors as ``saved`` must hold them, by the number of the weight: each has the shape
+    of its weight, unless it counts steps.
+    """
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    step = torch.tensor(0.0)
+    return {
+        index: {name: step if name == "step" else weights[index] for name in moments}
+        for index, moments in saved["state"].items()
+    }
+
+
+def expected_layout(state: TrainingState, saved: Content) -> Any:
+    """Return the layout of a checkpoint of ``state``'s training after as many epochs as ``saved``
+    has figures of.
+    """
+    content, epochs = state.content(), len(saved["history"]["train_loss"])
+    content["history"] = dict.fromkeys(state.history, [0.0] * epochs)
+    content["best_state"] = content["average"]
+    content["optimizers"] = [
+        optimizer.state_dict() | {"state": expected_moments(optimizer, other)}
+        for optimizer, other in zip(state.optimizers, saved["optimizers"], strict=True)
+    ]
+    return layout(content)
+
 
 def save_checkpoint(state: TrainingState, key: str, path: Path) -> None:
-    """Write the whole state under a temporary name, then rename: a kill leaves the old checkpoint
-    or the new one. Where it cannot be written, that is said and the old one stays.
+    """Write the state: a kill leaves the old checkpoint or the new one. If it cannot be written,
+    say so and keep the old one: a full disk must not end a training of many minutes.
     """
-    content = {
-        "key": key,
-        "network": state.network.state_dict(),
-        "average": state.average.state_dict(),
-        "optimizers": [optimizer.state_dict() for optimizer in state.optimizers],
-        "ensemble": state.ensemble,
-        "history": state.history,
-        "best_epoch": state.best_epoch,
-        "best_state": state.best_state,
-        "random_state": torch.get_rng_state(),
-    }
-    unfinished = path.with_suffix(".unfinished")
     try:
-        torch.save(content, unfinished)
-        os.replace(unfinished, path)
-    except (OSError, RuntimeError) as error:  # a full disk must not end a training of many minutes
-        unfinished.unlink(missing_ok=True)
+        with replacing(path) as unfinished:
+            torch.save(state.content() | {"key": key}, unfinished)
+    except (OSError, RuntimeError) as error:
         tqdm.write(f"{path} cannot be written ({error}); the training goes on without it.")
 
 
 def load_checkpoint(state: TrainingState, key: str, path: Path) -> None:
-    """Continue from ``path`` where it holds a checkpoint of this very training; otherwise leave
-    ``state`` alone.
+    """Continue from ``path`` if it holds a checkpoint of this very training, whole in every part;
+    otherwise leave ``state`` as it is. If the file is damaged, say so.
     """
     try:
         content = torch.load(path, weights_only=True, map_location="cpu")
-        if content["key"] != key:
+        if content.pop("key") != key:
             return
+        if layout(content) != expected_layout(state, content):
+            raise ValueError("a field is missing, or does not fit the training")
+        state.restore(content)
     except FileNotFoundError:
-        return
+        pass
     except Exception as error:  # a damaged file fails in many ways
         tqdm.write(f"{path} is damaged ({type(error).__name__}); the training starts anew.")
-        return
-    state.network.load_state_dict(content["network"])
-    state.average.load_state_dict(content["average"])
-    for optimizer, saved in zip(state.optimizers, content["optimizers"], strict=True):
-        optimizer.load_state_dict(saved)
-    state.ensemble.copy_(content["ensemble"])
-    state.history, state.best_epoch, state.best_state = (
-        content[name] for name in ("history", "best_epoch", "best_state")
-    )
-    torch.set_rng_state(content["random_state"])

@@ -13,13 +13,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
 from hwlib.common.device import set_seed
+from hwlib.common.history import History
 from hwlib.common.images import ImageSet
 from hwlib.q4_cats import parallel
 from hwlib.q4_cats.augment import NUMBERS, Box, augment, cutmix, random_box
-from hwlib.q4_cats.checkpoint import History, TrainingState, load_checkpoint, save_checkpoint
+from hwlib.q4_cats.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 from hwlib.q4_cats.muon import Muon
 
 
@@ -30,10 +32,11 @@ class Recipe:
     ``sizes`` holds pairs (pixels, share of the epochs up to which they are used): the coarse things
     are learnt cheaply first. On the CPU a batch is worked on in ``parts``, each with batch-norm
     statistics of its own; a GPU is given whole batches. ``lr`` is Muon's, for the filters;
-    ``adam_lr`` is AdamW's, for all other weights. ``distillation_weight`` is the largest share of
-    the network's own predictions in its targets, approached along a line over the first
-    ``distillation_epochs``, however long the training is: a network that has seen little is no
-    teacher yet. ``ensemble_decay`` is that of their running mean.
+    ``adam_lr`` is AdamW's, for all other weights. After n epochs the network's own predictions have
+    the share ``distillation_weight`` * n / ``distillation_epochs`` in its targets, at most
+    ``distillation_weight``, however long the training is: a network that has seen little is no
+    teacher yet. (So 0.8 and 120 make 79.3% in the 120th epoch, which has 119 before it.)
+    ``ensemble_decay`` is that of the predictions' running mean.
     """
 
     epochs: int
@@ -52,18 +55,22 @@ class Recipe:
     ensemble_decay: float = 0.9
 
     def size(self, epoch: int) -> int:
-        """Pixels of the pictures in an epoch, counted from 0."""
+        """Return the pixels of a picture's side in an epoch, counted from 0."""
         return next(size for size, until in self.sizes if epoch < until * self.epochs)
 
+    def steps(self, count: int) -> int:
+        """Return the number of batches in an epoch of ``count`` pictures."""
+        return math.ceil(count / self.batch_size)
+
     def growth(self) -> list[int]:
-        """The numbers of the last epochs, from 1, before the pictures grow."""
+        """Return the epochs, counted from 1, after which the pictures grow."""
         return [
             epoch for epoch in range(1, self.epochs) if self.size(epoch) != self.size(epoch - 1)
         ]
 
     def schedule(self, progress: float) -> float:
-        """The learning rates as a share of their highest, after a share of all steps: up along a
-        line, then down along a cosine.
+        """Return the learning rates as a share of their highest, after a share of all steps: they
+        rise along a line, then fall along a cosine.
         """
         if progress < self.warm_up:
             return progress / self.warm_up
@@ -82,8 +89,8 @@ class TrainingResult:
 def fingerprint(
     state: TrainingState, train: ImageSet, valid: ImageSet, recipe: Recipe, seed: int
 ) -> str:
-    """Hash of all that the result depends on, but for rounding and this library's code; a
-    checkpoint of anything else is not continued.
+    """Return a hash of all that the result depends on, but for rounding and this library's code; a
+    checkpoint with another one is not continued.
     """
     sets = (train.sha256(), valid.sha256())
     kind = (len(state.replicas), str(state.network), torch.__version__)
@@ -91,8 +98,8 @@ def fingerprint(
 
 
 def resize_for(train: ImageSet, size: int, device: torch.device | str) -> ImageSet:
-    """The training set on ``device``, scaled for epochs at ``size`` pixels: a quarter wider, so
-    that zooming in finds detail, and no more, so that sampling does not skip pixels.
+    """Move the training set to ``device``, scaled for epochs at ``size`` pixels: a quarter wider,
+    so that zooming in finds detail, and no more, so that sampling does not skip pixels.
     """
     side = size * 5 // 4
     images = train.images
@@ -109,7 +116,9 @@ def resize_for(train: ImageSet, size: int, device: torch.device | str) -> ImageS
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:
-    """bfloat16 for convolutions on GPUs that compute in it; elsewhere everything in float32."""
+    """Return a context with bfloat16 for convolutions on GPUs that compute in it; elsewhere
+    everything stays float32.
+    """
     able = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
     return torch.autocast(device.type, torch.bfloat16, enabled=able)
 
@@ -127,13 +136,13 @@ def update_average(average: nn.Module, network: nn.Module, decay: float) -> None
 
 
 def soft_targets(labels: Tensor, num_classes: int, smoothing: float) -> Tensor:
-    """Smoothed one-hot labels: 1 - smoothing for the class, the rest spread over all; (B, K)."""
+    """Return smoothed one-hot labels (B, K): 1 - smoothing for the class, the rest for all."""
     return F.one_hot(labels, num_classes) * (1 - smoothing) + smoothing / num_classes
 
 
 def distilled_targets(state: TrainingState, labels: Tensor, recipe: Recipe) -> Tensor:
-    """The targets of this epoch for every training picture, (N, K): the smoothed labels, and a
-    growing share of the network's own predictions (Kim et al., "Self-knowledge distillation with
+    """Return the targets of this epoch for every training picture, (N, K): the smoothed labels, and
+    a growing share of the network's own predictions (Kim et al., "Self-knowledge distillation with
     progressive refinement of targets", 2021), as their running mean (Laine and Aila, "Temporal
     ensembling for semi-supervised learning", 2017).
     """
@@ -158,9 +167,10 @@ class Part(NamedTuple):
 def backward(
     network: nn.Module, part: Part, size: int, box: Box | None, count: int
 ) -> tuple[Tensor, Tensor]:
-    """Augment a part, with cutmix where there is a box, and leave in the network its share of the
-    gradient of the mean loss over ``count`` pictures; the summed loss and the right answers, (2,),
-    and the logits (B, K), still on the device. Right is the label of the larger part of a picture.
+    """Augment a part, with cutmix if there is a box, and add its share of the gradient of the mean
+    loss over ``count`` pictures to the network's. Return the summed loss and the number of right
+    answers, (2,), and the logits (B, K), still on the device. The right answer is the label of the
+    larger part of a picture.
     """
     images, labels, targets = augment(part.images, part.numbers, size), part.labels, part.targets
     if box:
@@ -177,20 +187,21 @@ def backward(
 def train_step(
     state: TrainingState, parts: list[Part], size: int, box: Box | None, pool: Executor
 ) -> tuple[Tensor, Tensor]:
-    """One step on the parts of a batch, worked on at once; the summed loss and the right answers,
-    (2,), and the logits of the batch (B, K), still on the device.
+    """Take one step on the parts of a batch, worked on at once. Return the summed loss and the
+    number of right answers, (2,), and the logits of the batch (B, K), still on the device.
     """
     count = sum(len(part.images) for part in parts)
     networks = state.replicas[: len(parts)]
-    work = [
+    futures = [
         pool.submit(backward, network, part, size, box, count)
         for network, part in zip(networks, parts, strict=True)
     ]
-    sums, logits = zip(*(one.result() for one in work), strict=True)
+    sums, logits = zip(*(future.result() for future in futures), strict=True)
     parallel.gather_gradients(networks)
-    for optimizer in state.optimizers:
+    for optimizer, scheduler in zip(state.optimizers, state.schedulers, strict=True):
         optimizer.step()
         optimizer.zero_grad()
+        scheduler.step()
     return torch.stack(sums).sum(0), torch.cat(logits)
 
 
@@ -200,17 +211,11 @@ def update_ensemble(ensemble: Tensor, parts: list[Part], logits: Tensor, decay: 
     ensemble[indices] = ensemble[indices].lerp(logits.softmax(1), 1 - decay)
 
 
-def set_rates(optimizers: list[torch.optim.Optimizer], share: float) -> None:
-    """Set every learning rate to a share of its highest."""
-    for group in (group for optimizer in optimizers for group in optimizer.param_groups):
-        group["lr"] = share * group["initial_lr"]
-
-
 def batches(
     train: ImageSet, targets: Tensor, recipe: Recipe, num_parts: int
 ) -> Iterator[list[Part]]:
-    """All pictures in a new random order, in batches of ``num_parts`` parts each (fewer where the
-    last batch has fewer pictures than that).
+    """Yield all pictures in a new random order, in batches of ``num_parts`` parts each (fewer if
+    the last batch has fewer pictures than that).
     """
     device, count = train.images.device, len(train.labels)
     order, numbers = torch.randperm(count).to(device), torch.rand(count, NUMBERS).to(device)
@@ -225,23 +230,21 @@ def batches(
 
 
 def train_epoch(state: TrainingState, train: ImageSet, recipe: Recipe) -> tuple[float, float]:
-    """One pass over the training images, which have the epoch's size; mean loss and accuracy under
+    """Train on every picture once; they have the epoch's size. Return mean loss and accuracy, under
     augmentation.
     """
     for network in state.replicas:
         network.train()
     count, size, num_parts = len(train.labels), recipe.size(state.finished), len(state.replicas)
-    steps = math.ceil(count / recipe.batch_size)
     sums = torch.zeros(2, device=train.images.device)
     targets = distilled_targets(state, train.labels, recipe)
-    first = state.finished * steps
+    first = state.finished * recipe.steps(count)
     with parallel.workers(num_parts) as pool:
         for step, parts in enumerate(batches(train, targets, recipe, num_parts), first):
-            set_rates(state.optimizers, recipe.schedule(step / (recipe.epochs * steps)))
             box = random_box(size) if torch.rand(()) < recipe.cutmix_share else None
             batch_sums, logits = train_step(state, parts, size, box, pool)
             sums += batch_sums
-            if not box:  # a prediction for a mixture is none for either picture
+            if not box:  # a prediction for a mixture says nothing of either picture
                 update_ensemble(state.ensemble, parts, logits, recipe.ensemble_decay)
             # Early on, a short memory: the average must not remember the start.
             decay = min(recipe.average_decay, (2 + step) / (11 + step))
@@ -252,7 +255,9 @@ def train_epoch(state: TrainingState, train: ImageSet, recipe: Recipe) -> tuple[
 
 @torch.no_grad()
 def predict(network: nn.Module, images: Tensor, batch_size: int = 100) -> Tensor:
-    """Logits (N, K) of uint8 pictures (N, 3, S, S), in evaluation mode, on the network's device."""
+    """Return logits (N, K) of uint8 pictures (N, 3, S, S), in evaluation mode, computed on the
+    network's device.
+    """
     device = next(network.parameters()).device
     network.eval()
     return torch.cat(
@@ -261,7 +266,7 @@ def predict(network: nn.Module, images: Tensor, batch_size: int = 100) -> Tensor
 
 
 def evaluate(network: nn.Module, image_set: ImageSet) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy over every picture of the set."""
+    """Return mean cross-entropy and accuracy over every picture of the set."""
     logits, labels = predict(network, image_set.images), image_set.labels.cpu()
     return F.cross_entropy(logits, labels).item(), (
         logits.argmax(1) == labels
@@ -269,16 +274,13 @@ def evaluate(network: nn.Module, image_set: ImageSet) -> tuple[float, float]:
 
 
 def make_optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    """Muon for the filters, AdamW without decay for all other weights."""
+    """Return Muon for the filters, and AdamW without decay for all other weights."""
     filters = [p for p in network.parameters() if p.dim() == 4]
     others = [p for p in network.parameters() if p.dim() != 4]
-    optimizers = [
+    return [
         Muon(filters, recipe.lr, weight_decay=recipe.weight_decay),
         torch.optim.AdamW(others, recipe.adam_lr, weight_decay=0),
     ]
-    for group in (group for optimizer in optimizers for group in optimizer.param_groups):
-        group["initial_lr"] = group["lr"]
-    return optimizers
 
 
 def start(
@@ -287,8 +289,9 @@ def start(
     recipe: Recipe,
     device: torch.device | str,
 ) -> TrainingState:
-    """An untrained network, its average and its optimisers, on the device; on the CPU with the
-    replicas that work on the parts of a batch. Its mean predictions begin at the smoothed labels.
+    """Return an untrained network, its average and its optimisers, on the device; on the CPU with
+    the replicas that work on the parts of a batch. Its mean predictions begin at the smoothed
+    labels.
     """
     network, average = (
         make_network().to(device).to(memory_format=torch.channels_last) for _ in range(2)
@@ -298,15 +301,17 @@ def start(
     average.load_state_dict(network.state_dict())
     names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
     optimizers = make_optimizers(network, recipe)
+    total = recipe.epochs * recipe.steps(len(train.labels))
+    schedulers = [LambdaLR(o, lambda step: recipe.schedule(step / total)) for o in optimizers]
     ensemble = soft_targets(train.labels, len(train.class_names), recipe.label_smoothing).to(device)
     history: History = {name: [] for name in names}
     replicas = parallel.replicas(network, num_parts)
-    return TrainingState(replicas, average, optimizers, ensemble, history)
+    return TrainingState(replicas, average, optimizers, schedulers, ensemble, history)
 
 
 def record_epoch(state: TrainingState, figures: tuple[float, ...]) -> None:
-    """Append an epoch's figures; keep the averaged weights where the validation accuracy is best:
-    among equals the last, which was trained longest and at the lowest rates.
+    """Append an epoch's figures; keep the averaged weights if no epoch before had a better
+    validation accuracy: among equals the last was trained longest and at the lowest rates.
     """
     for values, figure in zip(state.history.values(), figures, strict=True):
         values.append(figure)
@@ -335,13 +340,13 @@ def train_classifier(
     stopped.
 
     Args:
-        make_network: called after seeding, for the network and for the copy that holds its averaged
-            weights.
+        make_network: returns an untrained network; called after seeding, for the network and for
+            the one that holds its averaged weights.
         train: training images.
         valid: validation images; the averaged weights are evaluated on them after every epoch.
-        recipe: epochs, learning rate and the like.
-        seed: for initial weights, order and augmentation.
-        device: where to train.
+        recipe: epochs, learning rates and the like.
+        seed: of initial weights, order and augmentation.
+        device: of the training.
         checkpoint: file to save to and to continue from.
     """
     set_seed(seed)

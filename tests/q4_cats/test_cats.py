@@ -1,12 +1,8 @@
 """The big-cats network: its file, its training, its scores."""
 
 import ast
-import os
-import random
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
@@ -15,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
+from q4_cats.toys import RECIPE, small_network, toy_set
 from torch import nn
 
 from hwlib.common.images import ImageSet
@@ -24,29 +21,12 @@ from hwlib.q4_cats import folds as holdout
 CLASS_FILE = Path(cnn.__file__)
 
 
-def toy_set(count: int, seed: int) -> ImageSet:
-    """Pictures whose class is the brightness of their left half."""
-    generator = torch.Generator().manual_seed(seed)
-    labels = torch.arange(count) % 2
-    images = torch.randint(0, 60, (count, 3, 8, 8), generator=generator, dtype=torch.uint8)
-    images[labels == 1] += 150
-    return ImageSet(images, labels, [], ["dark", "bright"])
-
-
-def small_network() -> nn.Module:
-    layers = [nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(4)]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(64, 2))
-
-
 def plain_network() -> nn.Module:
     """The same network at every call, without batch norm and clearly not indifferent."""
     torch.manual_seed(0)
     layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 2))
     nn.init.normal_(layers[-1].weight)
     return layers
-
-
-RECIPE = training.Recipe(epochs=4, batch_size=8, distillation_epochs=4, sizes=((6, 0.5), (8, 1.0)))
 
 
 def test_class_file_stands_alone(tmp_path):
@@ -178,32 +158,6 @@ def test_right_is_the_label_of_the_larger_part_of_a_picture(side, right):
     assert sums[1] == right
 
 
-class StopError(Exception):
-    pass
-
-
-def test_an_interrupted_training_ends_like_an_undisturbed_one(tmp_path, monkeypatch):
-    train, valid = toy_set(67, 0), toy_set(20, 1)
-    undisturbed = training.train_classifier(small_network, train, valid, RECIPE)
-    original, finished = training.save_checkpoint, []
-
-    def save_and_stop(*arguments):
-        original(*arguments)
-        finished.append(1)
-        if len(finished) == 2:
-            raise StopError
-
-    monkeypatch.setattr(training, "save_checkpoint", save_and_stop)
-    checkpoint = tmp_path / "checkpoint.pt"
-    with pytest.raises(StopError):
-        training.train_classifier(small_network, train, valid, RECIPE, checkpoint=checkpoint)
-    resumed = training.train_classifier(small_network, train, valid, RECIPE, checkpoint=checkpoint)
-    assert len(finished) == 4  # two epochs before the stop, two after it
-    assert resumed.history == undisturbed.history
-    for name, value in undisturbed.state_dict.items():
-        assert torch.equal(resumed.state_dict[name], value)
-
-
 def test_two_threads_train_like_one(use_threads):
     """The parts of a batch do not get into each other's way; the last batch is one picture."""
     train, valid, results = toy_set(65, 0), toy_set(20, 1), []
@@ -212,59 +166,6 @@ def test_two_threads_train_like_one(use_threads):
         results.append(training.train_classifier(small_network, train, valid, RECIPE))
     alone, together = (torch.tensor(list(result.history.values())) for result in results)
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
-
-
-TRAIN_IN_A_PROCESS = """
-import sys
-from pathlib import Path
-import torch
-from hwlib.q4_cats import training
-from test_cats import small_network, toy_set
-torch.set_num_threads(1)
-recipe = training.Recipe(epochs=40, batch_size=8, sizes=((6, 0.5), (8, 1.0)))
-parts = toy_set(160, 0), toy_set(20, 1)
-result = training.train_classifier(small_network, *parts, recipe, checkpoint=Path(sys.argv[1]))
-torch.save({"history": result.history, **result.state_dict}, sys.argv[2])
-"""
-
-
-def test_a_training_killed_five_times_ends_like_an_undisturbed_one(tmp_path):
-    """SIGKILL, at whatever point the process is."""
-
-    def begin(name: str) -> subprocess.Popen:
-        command = [sys.executable, "-c", TRAIN_IN_A_PROCESS, f"{name}.checkpoint", f"{name}.result"]
-        path = os.pathsep.join([str(CLASS_FILE.parents[1]), str(Path(__file__).parent)])
-        env = os.environ | {"PYTHONPATH": path}
-        return subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.DEVNULL)
-
-    assert begin("undisturbed").wait() == 0
-    checkpoint, kills, moments = tmp_path / "killed.checkpoint", 0, random.Random(0)
-    while kills < 5:
-        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else None
-        process = begin("killed")
-        while process.poll() is None and (
-            not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before
-        ):
-            time.sleep(0.002)
-        time.sleep(moments.uniform(0, 0.15))
-        process.kill()
-        assert process.wait() == -signal.SIGKILL, "it ended before it was killed"
-        kills += 1
-    assert begin("killed").wait() == 0
-    undisturbed, killed = (torch.load(tmp_path / f"{n}.result") for n in ("undisturbed", "killed"))
-    assert killed.pop("history") == undisturbed.pop("history")
-    assert all(torch.equal(value, undisturbed[name]) for name, value in killed.items())
-
-
-def test_a_checkpoint_of_another_training_is_not_continued(tmp_path):
-    train, valid = toy_set(64, 0), toy_set(20, 1)
-    checkpoint = tmp_path / "checkpoint.pt"
-    training.train_classifier(small_network, train, valid, RECIPE, seed=1, checkpoint=checkpoint)
-    fresh = training.train_classifier(small_network, train, valid, RECIPE, seed=2)
-    after = training.train_classifier(
-        small_network, train, valid, RECIPE, seed=2, checkpoint=checkpoint
-    )
-    assert after.history == fresh.history
 
 
 def test_augmentation_changes_pictures_and_stays_in_range():
