@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from hwlib.common.images import ImageSet, read_image
 
 SIZE, BATCH, EPOCHS = 64, 32, 150
-LOOKS = 38  # in a training, at most: after every epoch of 20, every fourth of 120 or 150
+CURVE_POINTS = 38  # in a training, at most: after every epoch of 20, every fourth of 120 or 150
 Point = tuple[int, float, float]  # epoch, core seconds, held-out accuracy
 RESIZE = transforms.Resize((SIZE, SIZE))  # leaves pictures of that size as they are
 AUGMENT = transforms.Compose(
@@ -46,45 +46,45 @@ PLAIN = transforms.Compose(
 
 
 class Clock:
-    """Processor seconds of this process, summed over its cores; can be stopped and go on."""
+    """Processor seconds of this process, summed over its cores; it can be stopped and go on."""
 
     def __init__(self):
         self.total = 0.0
-        self.start()
+        self.resume()
 
-    def start(self) -> None:
-        """Go on."""
+    def resume(self) -> None:
+        """Go on counting."""
         self.begun = time.process_time()
 
-    def stop(self) -> float:
-        """Stop; all seconds so far."""
+    def pause(self) -> float:
+        """Stop counting, and return all seconds so far."""
         self.total += time.process_time() - self.begun
         return self.total
 
 
 class Pictures(Dataset):
-    """Files that are opened, resized and transformed when they are asked for; with ``in_memory``
-    they are opened and resized only once, to the same pixels.
+    """Files that are opened, resized and transformed when they are needed; with ``in_memory`` they
+    are opened and resized only once, to the same pixels.
     """
 
     def __init__(
         self, image_set: ImageSet, transform: Callable[..., Tensor], in_memory: bool = False
     ):
         self.paths, self.labels, self.transform = image_set.paths, image_set.labels, transform
-        self.kept = [RESIZE(read_image(path)) for path in self.paths] if in_memory else []
+        self.resized = [RESIZE(read_image(path)) for path in self.paths] if in_memory else []
 
     def __len__(self) -> int:
-        """Number of files."""
+        """Return the number of files."""
         return len(self.paths)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """A picture (3, SIZE, SIZE) and its label."""
-        image = self.kept[index] if self.kept else read_image(self.paths[index])
+        """Return a picture (3, SIZE, SIZE) and its label."""
+        image = self.resized[index] if self.resized else read_image(self.paths[index])
         return self.transform(image), int(self.labels[index])
 
 
 def block(inputs: int, outputs: int) -> list[nn.Module]:
-    """Two convolutions and a pooling, (B, inputs, S, S) to (B, outputs, S / 2, S / 2)."""
+    """Return two convolutions and a pooling: (B, inputs, S, S) to (B, outputs, S / 2, S / 2)."""
     layers: list[nn.Module] = []
     for channels in (inputs, outputs):
         layers += [
@@ -96,7 +96,7 @@ def block(inputs: int, outputs: int) -> list[nn.Module]:
 
 
 def make_network(num_classes: int = 10) -> nn.Sequential:
-    """The reference network, (B, 3, 64, 64) to logits (B, num_classes)."""
+    """Return the reference network, (B, 3, 64, 64) to logits (B, num_classes)."""
     return nn.Sequential(
         *block(3, 24),
         *block(24, 48),
@@ -111,8 +111,8 @@ def make_network(num_classes: int = 10) -> nn.Sequential:
 
 
 @torch.no_grad()
-def accuracy(network: nn.Module, pictures: Pictures) -> float:
-    """Fraction of right answers."""
+def held_out_accuracy(network: nn.Module, pictures: Pictures) -> float:
+    """Return the fraction of right answers."""
     network.eval()
     correct = 0
     for x, y in DataLoader(pictures, 100):
@@ -120,10 +120,10 @@ def accuracy(network: nn.Module, pictures: Pictures) -> float:
     return correct / len(pictures)
 
 
-def train_epoch(
+def run_reference_epoch(
     network: nn.Module, optimizer: torch.optim.Optimizer, loss: nn.Module, loader: DataLoader
 ) -> float:
-    """One pass; the seconds spent waiting for data."""
+    """Train on every picture once; return the seconds spent waiting for data."""
     network.train()
     waiting, begun = 0.0, time.perf_counter()
     for x, y in loader:
@@ -135,18 +135,18 @@ def train_epoch(
     return waiting
 
 
-def is_looked_at(epoch: int, epochs: int) -> bool:
-    """Whether the held-out pictures are classified after this epoch, counted from 1."""
-    return epoch % math.ceil(epochs / LOOKS) == 0 or epoch == epochs
+def is_curve_point(epoch: int, epochs: int) -> bool:
+    """Say whether the held-out pictures are classified after this epoch, counted from 1."""
+    return epoch % math.ceil(epochs / CURVE_POINTS) == 0 or epoch == epochs
 
 
-def train(
+def train_reference(
     train_set: ImageSet, held_out: ImageSet, seed: int, epochs: int = EPOCHS
 ) -> tuple[nn.Module, list[Point]]:
-    """Train as the known solution did; the network, and its way there.
+    """Train as the known solution did; return the network and the curve of its accuracy.
 
-    To be done sooner, the pictures are kept in memory and the weights channels last, which changes
-    the time in the reference's favour and the result not at all.
+    The pictures are kept in memory and the weights channels last, which changes the time in the
+    reference's favour and the result not at all.
     """
     torch.manual_seed(seed)
     network = make_network(len(train_set.class_names)).to(memory_format=torch.channels_last)
@@ -157,9 +157,9 @@ def train(
     plain = Pictures(held_out, PLAIN, in_memory=True)
     curve, clock = [], Clock()
     for epoch in tqdm(range(1, epochs + 1), desc="reference", unit="epoch"):
-        train_epoch(network, optimizer, loss, loader)
-        seconds = clock.stop()
-        if is_looked_at(epoch, epochs):
-            curve.append((epoch, round(seconds, 1), round(accuracy(network, plain), 4)))
-        clock.start()
+        run_reference_epoch(network, optimizer, loss, loader)
+        seconds = clock.pause()
+        if is_curve_point(epoch, epochs):
+            curve.append((epoch, round(seconds, 1), round(held_out_accuracy(network, plain), 4)))
+        clock.resume()
     return network, curve

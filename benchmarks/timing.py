@@ -1,4 +1,4 @@
-"""What the benchmarks share: alternating measurements, medians, and where they were taken."""
+"""Measure tasks in turns, and say on which machine: what the benchmarks share."""
 
 import os
 import platform
@@ -15,9 +15,9 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # hwlib, for whoever imports this
 
 
-def alternate(tasks: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Median seconds of each task; the tasks take turns, so that a noisy minute hits all of them,
-    in a new order every round, so that none always suffers from the one before it.
+def alternate(tasks: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Return the median seconds of each task. The tasks take turns, so that a noisy minute hits all
+    of them, in a new order every round, so that none always suffers from the one before it.
 
     Each task is run once before the clock starts.
     """
@@ -33,7 +33,7 @@ def alternate(tasks: dict[str, Callable[[], None]], rounds: int) -> dict[str, fl
 
 
 def machine() -> str:
-    """Cores, threads and versions, for the line below a table."""
+    """Return cores, threads and versions, for the line below a table."""
     return (
         f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, {platform.machine()}, "
         f"Python {platform.python_version()}, torch {torch.__version__}"
