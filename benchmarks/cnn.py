@@ -23,7 +23,7 @@ from hwlib.common import data
 from hwlib.common.images import ImageSet, load_image_set
 from hwlib.q4_cats import cnn, parallel, study, training
 from hwlib.q4_cats.augment import augment
-from hwlib.q4_cats.folds import select
+from hwlib.q4_cats.folds import subset
 
 Task = Callable[[], object]
 
@@ -47,7 +47,7 @@ def our_tasks(
 ) -> tuple[Task, Task]:
     """Return two tasks: an epoch of our training at ``size`` pixels, and its data alone."""
     recipe = training.Recipe(epochs=10**6, sizes=((size, 1.0),))
-    state = training.start(make_network, images, recipe, "cpu")
+    state = training.initial_state(make_network, images, recipe, "cpu")
     resized = training.resize_for(images, size, "cpu")
 
     def prepare_parts() -> None:
@@ -58,7 +58,7 @@ def our_tasks(
                 for future in futures:
                     future.result()
 
-    return lambda: training.train_epoch(state, resized, recipe), prepare_parts
+    return lambda: training.run_epoch(state, resized, recipe), prepare_parts
 
 
 def time_to(accuracy: float) -> pd.DataFrame:
@@ -94,7 +94,7 @@ def main() -> None:
     every = load_image_set(folder, cnn.IMAGE_SIZE, cnn.CLASS_NAMES)
     chosen = torch.zeros(len(every.labels), dtype=torch.bool)
     chosen[torch.randperm(len(chosen))[: options.images]] = True
-    images = select(every, chosen)
+    images = subset(every, chosen)
     ways = {
         "reference network, reference pipeline": reference_tasks(images),
         "reference network, ours": our_tasks(reference.make_network, images, reference.SIZE),

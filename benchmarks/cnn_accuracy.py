@@ -85,7 +85,7 @@ def train_ours(
     The time for classifying the held-out pictures is not the training's and does not count.
     """
     make_network, changes, replaced = VARIANTS[variant]
-    clock, validate = reference.Clock(), training.evaluate
+    clock, validate = reference.Clock(), training.validate
     curve: list[reference.Point] = []
     networks: list[nn.Module] = []  # of the finished epochs
 
@@ -99,7 +99,7 @@ def train_ours(
         return figures
 
     with ExitStack() as stack:
-        for name, replacement in (replaced | {"training.evaluate": validate_off_the_clock}).items():
+        for name, replacement in (replaced | {"training.validate": validate_off_the_clock}).items():
             stack.enter_context(patch(f"hwlib.q4_cats.{name}", replacement))
         recipe = replace(RECIPE, epochs=epochs, **changes)
         training.train_classifier(make_network, train, held_out, recipe, seed)
@@ -175,7 +175,7 @@ def main() -> None:
         if not is_stored(options):
             store(train_and_score(options))
     runs = study.load_runs()
-    print(study.for_people(study.summarise(runs)).to_string())
+    print(study.summary_table(study.summarise(runs)).to_string())
     if len(by_fold := study.cross_validation(runs)):
         print(f"\nours, fold by fold:\n{by_fold.to_string()}")
 

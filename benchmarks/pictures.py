@@ -1,4 +1,4 @@
-"""The README's pictures, from a real export and the stored trainings.
+"""Draw the README's pictures, from a real export and the stored trainings.
 
     python benchmarks/pictures.py out/submission/HW1_ID1_ID2.pdf --pages 6,10,15
 
@@ -15,14 +15,14 @@ from PIL import Image, ImageOps
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from hwlib.common.figures import use_style
-from hwlib.q4_cats import plots as cats
 from hwlib.q4_cats import study
+from hwlib.q4_cats.plots import accuracy_by_size
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
 def page_strip(pdf: Path, numbers: list[int], height: int = 640) -> Image.Image:
-    """Pages of a PDF side by side, each with a thin frame."""
+    """Return pages of a PDF side by side, each with a thin frame."""
     document = pypdfium2.PdfDocument(pdf)
     pages = []
     for number in numbers:
@@ -47,8 +47,8 @@ def main() -> None:
     strip = page_strip(options.pdf, [int(number) for number in options.pages.split(",")])
     strip.quantize(256).save(DOCS / "pages.png", optimize=True)
     use_style()
-    figure = cats.frontier(study.frontier(study.load_runs()))
-    figure.savefig(DOCS / "frontier.png", dpi=110)
+    fig = accuracy_by_size(study.frontier(study.load_runs()))
+    fig.savefig(DOCS / "frontier.png", dpi=110)
     for path in sorted(DOCS.glob("*.png")):
         print(f"{path}  ({path.stat().st_size / 1000:.0f} kB)")
 

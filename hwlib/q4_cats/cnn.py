@@ -1,5 +1,5 @@
-"""The big-cats network (Question 4.I). This file stands alone, with torch only: it is handed in
-beside its weights. For pictures in RGB, values in [0, 1], shape (B, 3, H, W):
+"""The big-cats network (Question 4.I). This file needs torch only and is handed in beside its
+weights. Its pictures are RGB, with values in [0, 1], of shape (B, 3, H, W):
 
     network = BigCatsNet()
     network.load_state_dict(torch.load("HW1_ID1_ID2_Q4.pkl", weights_only=True))
@@ -30,7 +30,9 @@ WIDTHS = (16, 32, 48, 72)  # channels of the stem and of the three stages
 def conv(
     inputs: int, outputs: int, kernel: int = 3, stride: int = 1, groups: int = 1
 ) -> list[nn.Module]:
-    """Convolution and batch norm, (B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
+    """Return a convolution and its batch norm, which turn (B, inputs, H, W) into (B, outputs,
+    H / stride, W / stride).
+    """
     padding = kernel // 2
     return [
         nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False),
@@ -46,31 +48,32 @@ class Residual(nn.Module):
         self.block = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to the same shape."""
+        """Turn (B, C, H, W) into the same shape."""
         return x + self.block(x)
 
 
 class ChannelAttention(nn.Module):
-    """Scale each channel by a share between 0 and 1, drawn from its mean over the picture and from
-    those of four neighbours (ECA: Wang et al., Efficient Channel Attention, 2020). Five weights.
+    """Scale each channel by a share between 0 and 1, computed from its mean over the picture and
+    from those of four neighbours (ECA: Wang et al., Efficient Channel Attention, 2020), with five
+    weights.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.mix = nn.Conv1d(1, 1, kernel_size=5, padding=2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to the same shape."""
+        """Turn (B, C, H, W) into the same shape."""
         means = x.mean(dim=(2, 3)).unsqueeze(1)
         return x * self.mix(means).sigmoid().view(len(x), -1, 1, 1)
 
 
 def inverted_residual(inputs: int, outputs: int, expansion: float, stride: int = 1) -> nn.Module:
-    """Widen with 1x1, look around with a depthwise 3x3, weigh the channels, narrow with 1x1
-    (Sandler et al., MobileNetV2, 2018; attention where MobileNetV3 has it).
+    """Return a block that widens with 1x1, looks around with a depthwise 3x3, weighs the channels
+    and narrows with 1x1 (Sandler et al., MobileNetV2, 2018; attention as in MobileNetV3).
 
-    Half to two thirds of the weights of one dense 3x3 convolution at these widths. Residual where
-    the shape allows it.
+    It has half to two thirds of the weights of one dense 3x3 convolution at these widths, and is
+    residual if the shape allows it.
     """
     hidden = int(inputs * expansion)
     layers = [
@@ -84,14 +87,14 @@ def inverted_residual(inputs: int, outputs: int, expansion: float, stride: int =
     return Residual(*layers) if stride == 1 and inputs == outputs else nn.Sequential(*layers)
 
 
-def central(x: Tensor, side: int) -> Tensor:
-    """The central ``side`` x ``side`` pixels of pictures (B, 3, H, W)."""
+def centre_crop(x: Tensor, side: int) -> Tensor:
+    """Return the central ``side`` x ``side`` pixels of pictures (B, 3, H, W)."""
     top, left = ((pixels - side) // 2 for pixels in x.shape[-2:])
     return x[..., top : top + side, left : left + side]
 
 
 class BigCatsNet(nn.Module):
-    """Ten species of big cats, (B, 3, H, W) RGB in [0, 1] to logits (B, 10).
+    """Classify ten species of big cats: (B, 3, H, W) RGB in [0, 1] to logits (B, 10).
 
     Normalisation is part of the network. In evaluation mode so are the resize to ``IMAGE_SIZE`` and
     the average over two views, the whole picture and its middle, and over their mirror images, so
@@ -120,24 +123,24 @@ class BigCatsNet(nn.Module):
         self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(w3, num_classes))
 
     def feature_map(self, x: Tensor) -> Tensor:
-        """What the head averages, (B, w3, H / 16, W / 16), of pictures at the size they come in."""
+        """Return what the head averages, (B, w3, H / 16, W / 16), without resizing the pictures."""
         x = (x - 0.5) / 0.25
         for stage in (self.stem, self.stage1, self.stage2, self.stage3):
             x = stage(x)
         return x
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (B, 10) of RGB pictures in [0, 1], (B, 3, H, W)."""
+        """Return logits (B, 10) of RGB pictures in [0, 1], (B, 3, H, W)."""
         if self.training:
             return self.head(self.feature_map(x))
         if x.shape[-2:] != (IMAGE_SIZE, IMAGE_SIZE):
             x = F.interpolate(x, (IMAGE_SIZE, IMAGE_SIZE), mode="bilinear", antialias=True)
-        views = [central(one, side) for side in VIEWS for one in (x, x.flip(-1))]
+        views = [centre_crop(picture, side) for side in VIEWS for picture in (x, x.flip(-1))]
         return torch.stack([self.head(self.feature_map(view)) for view in views]).mean(0)
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Number of trainable weights."""
+    """Return the number of trainable weights."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 

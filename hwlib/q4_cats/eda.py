@@ -13,7 +13,7 @@ from hwlib.common.images import ImageSet
 
 
 def class_counts(cats: BigCats) -> pd.DataFrame:
-    """Number of images of each class (rows) in each split (columns), with the sums."""
+    """Return the number of images of each class (rows) in each split (columns), with the sums."""
     names = cats.train.class_names
     counts = {
         split: part.labels.bincount(minlength=len(names)).numpy()
@@ -25,14 +25,14 @@ def class_counts(cats: BigCats) -> pd.DataFrame:
 
 
 def file_format(path: Path) -> dict[str, str]:
-    """Width × height, colour mode and file type, from the file's header."""
+    """Return width × height, colour mode and file type, from the file's header."""
     with Image.open(path) as image:
         size = f"{image.width} × {image.height}"
         return {"size": size, "mode": image.mode, "type": image.format or "?"}
 
 
 def file_formats(cats: BigCats) -> pd.DataFrame:
-    """How many files there are of each size, colour mode and type, per split."""
+    """Return how many files there are of each size, colour mode and type, by split."""
     counts = {
         split: pd.DataFrame(map(file_format, part.paths)).value_counts()
         for split, part in cats._asdict().items()
@@ -43,12 +43,14 @@ def file_formats(cats: BigCats) -> pd.DataFrame:
 
 
 def mean_colours(part: ImageSet) -> Tensor:
-    """Mean red, green and blue of each picture, (N, 3) in [0, 255]."""
+    """Return mean red, green and blue of each picture, (N, 3) in [0, 255]."""
     return part.images.float().mean(dim=(2, 3))
 
 
 def colour_statistics(part: ImageSet) -> pd.DataFrame:
-    """Mean red, green and blue by class, and its images' deviation in brightness, in [0, 1]."""
+    """Return mean red, green and blue by class, and the deviation in brightness between its images,
+    in [0, 1].
+    """
     values = mean_colours(part).double().numpy() / 255
     colours = pd.DataFrame(values, columns=["red", "green", "blue"])
     groups = colours.groupby([part.class_names[label] for label in part.labels], sort=False)
@@ -57,7 +59,9 @@ def colour_statistics(part: ImageSet) -> pd.DataFrame:
 
 
 def thumbnails(images: Tensor) -> Tensor:
-    """16 × 16 in grey, mean 0, length 1, (N, 256): a product is two pictures' correlation."""
+    """Return pictures as 16 × 16 in grey, with mean 0 and length 1, (N, 256): the product of two is
+    their correlation.
+    """
     grey = images.float().mean(dim=1, keepdim=True)
     small = F.interpolate(grey, (16, 16), mode="area").flatten(1)
     return F.normalize(small - small.mean(dim=1, keepdim=True), dim=1)
@@ -66,8 +70,8 @@ def thumbnails(images: Tensor) -> Tensor:
 def near_duplicates(
     first: ImageSet, second: ImageSet, threshold: float = 0.95
 ) -> list[tuple[int, int, float]]:
-    """Pairs (index in first, index in second, correlation) of pictures that correlate beyond
-    ``threshold``, or mirrored; the closest first.
+    """Return pairs (index in first, index in second, correlation) of pictures that correlate beyond
+    ``threshold``, as they are or mirrored, the closest first.
 
     Two unrelated photographs rarely correlate beyond 0.9 as 16 × 16 grey thumbnails; a rescaled or
     recompressed copy stays above 0.99.
@@ -81,7 +85,7 @@ def near_duplicates(
 
 
 def duplicates_table(cats: BigCats) -> pd.DataFrame:
-    """Near-duplicates between splits and within training: pairs, and highest correlation."""
+    """Count near-duplicates between splits and within training, with the highest correlation."""
     rows = {}
     for names in ("train", "valid"), ("train", "test"), ("valid", "test"), ("train", "train"):
         first, second = (getattr(cats, name) for name in names)
@@ -94,7 +98,7 @@ def duplicates_table(cats: BigCats) -> pd.DataFrame:
 
 
 def colour_baseline(train: ImageSet, valid: ImageSet) -> str:
-    """How far the mean colour gets: to each validation picture the class of the nearest one."""
+    """Say how far the mean colour gets: each validation picture is given the nearest class."""
     colours, labels = mean_colours(train), range(len(train.class_names))
     centres = torch.stack([colours[train.labels == label].mean(0) for label in labels])
     nearest = torch.cdist(mean_colours(valid), centres).argmin(1)

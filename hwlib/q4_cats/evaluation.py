@@ -1,4 +1,4 @@
-"""What a trained classifier is worth, and where its parameters are (Question 4.I)."""
+"""How good a trained classifier is, and where its parameters are (Question 4.I)."""
 
 from copy import deepcopy
 from statistics import NormalDist
@@ -15,7 +15,9 @@ from hwlib.q4_cats.training import TrainingResult, predict
 
 
 def wilson_interval(correct: float, total: int) -> tuple[float, float]:
-    """Wilson's 95% interval of a share (JASA 22, 1927): sound for few samples and near 0 or 1."""
+    """Return Wilson's 95% interval of a share (JASA 22, 1927), which is sound for few samples and
+    near 0 or 1.
+    """
     z = NormalDist().inv_cdf(0.975)
     share = correct / total
     centre = share + z * z / (2 * total)
@@ -25,7 +27,7 @@ def wilson_interval(correct: float, total: int) -> tuple[float, float]:
 
 
 def percent_range(interval: tuple[float, float]) -> str:
-    """An interval of fractions for people."""
+    """Return an interval of fractions as text, in percent."""
     return f"{interval[0]:.1%} – {interval[1]:.1%}"
 
 
@@ -33,8 +35,8 @@ SPOTTED = {"AFRICAN LEOPARD", "CHEETAH", "CLOUDED LEOPARD", "JAGUAR", "OCELOT", 
 
 
 class Score(NamedTuple):
-    """Answers on one set: probabilities (N, K), labels (N,), right ones, their 95% interval, and
-    the set's hash.
+    """A network's answers to a set of pictures: probabilities (N, K), labels (N,), number of right
+    answers, 95% interval of their share, and the set's hash.
     """
 
     probabilities: Tensor
@@ -46,12 +48,12 @@ class Score(NamedTuple):
 
     @property
     def accuracy(self) -> float:
-        """Fraction of the pictures classified correctly."""
+        """The fraction of the pictures that are classified correctly."""
         return self.correct / self.total
 
 
-def score(network: nn.Module, image_set: ImageSet) -> Score:
-    """Classify every picture of the set."""
+def score_network(network: nn.Module, image_set: ImageSet) -> Score:
+    """Classify every picture of the set and count the right answers."""
     probabilities = predict(network, image_set.images).softmax(dim=1)
     labels, total = image_set.labels.cpu(), len(image_set.labels)
     correct = int((probabilities.argmax(1) == labels).sum())
@@ -59,38 +61,39 @@ def score(network: nn.Module, image_set: ImageSet) -> Score:
     return Score(probabilities, labels, correct, total, interval, image_set.sha256())
 
 
-def confusion_matrix(result: Score) -> Tensor:
-    """Counts (K, K): row the true class, column the predicted one."""
-    num_classes = result.probabilities.shape[1]
-    cells = result.labels * num_classes + result.probabilities.argmax(1)
+def confusion_matrix(score: Score) -> Tensor:
+    """Return counts (K, K): a row for each true class, a column for each predicted one."""
+    num_classes = score.probabilities.shape[1]
+    cells = score.labels * num_classes + score.probabilities.argmax(1)
     return torch.bincount(cells, minlength=num_classes**2).view(num_classes, num_classes)
 
 
-def mistakes(result: Score) -> list[int]:
-    """Indices of the wrongly classified pictures, the most confident mistake first."""
-    confidence, predicted = result.probabilities.max(dim=1)
-    wrong = (predicted != result.labels).nonzero().flatten()
-    return wrong[confidence[wrong].argsort(descending=True)].tolist()
+def mistakes(score: Score) -> list[int]:
+    """Return the indices of the wrongly classified pictures, the most confident mistake first."""
+    confidence, predicted = score.probabilities.max(dim=1)
+    wrong = (predicted != score.labels).nonzero().flatten()
+    indices: list[int] = wrong[confidence[wrong].argsort(descending=True)].tolist()
+    return indices
 
 
-def between_spotted(result: Score, class_names: list[str]) -> str:
-    """How many of the mistakes take one spotted cat for another, as a sentence."""
-    answers = result.probabilities.argmax(dim=1)
-    wrong = mistakes(result)
-    pairs = [{class_names[result.labels[k]], class_names[answers[k]]} for k in wrong]
+def mistakes_between_spotted(score: Score, class_names: list[str]) -> str:
+    """Return how many of the mistakes take one spotted cat for another, as a sentence."""
+    answers = score.probabilities.argmax(dim=1)
+    wrong = mistakes(score)
+    pairs = [{class_names[score.labels[k]], class_names[answers[k]]} for k in wrong]
     if not pairs:
-        return "No mistake, so none between spotted cats."
+        return "There is no mistake, so there is none between spotted cats."
     both = sum(pair <= SPOTTED for pair in pairs)
     return f"{both} of {len(wrong)} mistakes take one spotted cat for another."
 
 
 @torch.no_grad()
 def class_activation_maps(network: BigCatsNet, images: Tensor, classes: Tensor) -> Tensor:
-    """Where each picture, uint8 (N, 3, S, S), speaks for its class of ``classes`` (N,): the head's
-    weights applied at every place of the last feature map instead of to its average (Zhou et al.,
-    "Learning deep features for discriminative localization", 2016).
+    """Return where each picture, uint8 (N, 3, S, S), speaks for its class of ``classes`` (N,): the
+    head's weights are applied at every position of the last feature map instead of to its average
+    (Zhou et al., "Learning deep features for discriminative localization", 2016).
 
-    Maps (N, S, S) in logits; the mean over one is the class's logit less its bias.
+    The maps (N, S, S) are in logits; the mean over one is the class's logit less its bias.
     """
     features = network.eval().feature_map(images.float() / 255)
     weight = network.state_dict()["head.2.weight"]  # of the last layer, (K, C)
@@ -99,8 +102,10 @@ def class_activation_maps(network: BigCatsNet, images: Tensor, classes: Tensor) 
 
 
 def parameter_table(network: BigCatsNet, example: Tensor) -> pd.DataFrame:
-    """Stages in order: output shape for one ``example`` (1, 3, H, W), weights, their share."""
-    network = deepcopy(network).eval()  # the hooks are gone with the copy
+    """Return the stages in order: output shape for one ``example`` (1, 3, H, W), weights, their
+    share.
+    """
+    network = deepcopy(network).eval()  # the hooks go with the copy
     stages, shapes = dict(network.named_children()), {}
     for stage in stages.values():
         stage.register_forward_hook(lambda stage, _, y: shapes.update({stage: y.shape[1:]}))
@@ -116,24 +121,24 @@ def parameter_table(network: BigCatsNet, example: Tensor) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def summary(network: nn.Module, validation: Score, test: Score) -> pd.DataFrame:
-    """The figures that count: parameters, and right answers with intervals on both sets."""
+def accuracy_table(network: nn.Module, validation: Score, test: Score) -> pd.DataFrame:
+    """Return accuracy, right answers and interval on both sets, and the number of parameters."""
     rows = {
         name: {
-            "accuracy": f"{result.accuracy:.1%}",
-            "correct": f"{result.correct} of {result.total}",
-            "95% interval": percent_range(result.interval),
+            "accuracy": f"{score.accuracy:.1%}",
+            "correct": f"{score.correct} of {score.total}",
+            "95% interval": percent_range(score.interval),
             "parameters": f"{count_parameters(network):,}",
         }
-        for name, result in (("validation", validation), ("test", test))
+        for name, score in (("validation", validation), ("test", test))
     }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def claims(
+def cnn_claims(
     network: nn.Module, trained: TrainingResult, validation: Score, test: Score
 ) -> dict[str, Any]:
-    """What the homework claims of its network, as data."""
+    """Return what the homework claims of its network, for ``results.json``."""
     return {
         "parameters": count_parameters(network),
         "best_epoch": trained.best_epoch,

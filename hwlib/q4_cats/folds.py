@@ -1,5 +1,5 @@
-"""Training images kept back in turns, to choose a recipe without validation or test set, and to say
-how good it is (Question 4.I).
+"""Five folds of the training images, held out in turns: to choose a recipe without validation or
+test set, and to say how good it is (Question 4.I).
 """
 
 import numpy as np
@@ -16,21 +16,21 @@ FOLDS = 5
 
 
 def twin_groups(images: ImageSet) -> Tensor:
-    """Group numbers (N,): near-duplicates, directly or by way of other pictures, share one."""
+    """Return group numbers (N,): near-duplicates, directly or by other pictures, share one."""
     count = len(images.labels)
     pairs = np.array([pair[:2] for pair in near_duplicates(images, images, ALIKE)]).T
     links = coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(count, count))
     return torch.from_numpy(connected_components(links, directed=False)[1])
 
 
-def select(images: ImageSet, chosen: Tensor) -> ImageSet:
-    """The pictures for which ``chosen`` (N,) is true, in their order."""
+def subset(images: ImageSet, chosen: Tensor) -> ImageSet:
+    """Return the pictures for which ``chosen`` (N,) is true, in their order."""
     paths = [path for path, taken in zip(images.paths, chosen.tolist(), strict=True) if taken]
     return ImageSet(images.images[chosen], images.labels[chosen], paths, images.class_names)
 
 
 def fold_numbers(images: ImageSet) -> Tensor:
-    """The fold of every picture, from 1 to FOLDS, (N,): every class is spread evenly over the
+    """Return the fold of every picture, from 1 to FOLDS, (N,): every class is dealt evenly into the
     folds, at random but always in the same way; near-duplicates share one.
     """
     groups, generator = twin_groups(images), torch.Generator().manual_seed(0)
@@ -47,6 +47,6 @@ def fold_numbers(images: ImageSet) -> Tensor:
 
 
 def hold_out(images: ImageSet, fold: int = 1) -> tuple[ImageSet, ImageSet]:
-    """What is left for training, and the pictures of one fold, a fifth of every class."""
-    held = fold_numbers(images) == fold
-    return select(images, ~held), select(images, held)
+    """Return the pictures outside a fold, for training, and those in it, a fifth of each class."""
+    held_out = fold_numbers(images) == fold
+    return subset(images, ~held_out), subset(images, held_out)

@@ -11,23 +11,24 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-# Jordan's quintic: drives singular values from (0, 1] to about 1 in five rounds.
+# Jordan's quintic drives singular values from (0, 1] to about 1 in five rounds.
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 
 def orthogonalise(matrices: Tensor, rounds: int = 5) -> Tensor:
-    """Roughly the nearest orthogonal matrix of each, U V^T of M = U S V^T, by Newton-Schulz rounds.
+    """Return roughly the nearest orthogonal matrix of each, U V^T of M = U S V^T, by Newton-Schulz
+    rounds.
 
     Singular values end between 0.7 and 1.2, which is as good as 1 for a step's direction; that of a
-    single row at 1.
+    single row is 1.
 
     Args:
         matrices: (B, M, N).
-        rounds: each is three products of the smaller side's size.
+        rounds: each takes three products of matrices.
     """
     a, b, c = NEWTON_SCHULZ
     wide = matrices if matrices.shape[-2] <= matrices.shape[-1] else matrices.mT
-    x = wide / wide.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
+    x: Tensor = wide / wide.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     for _ in range(rounds if x.shape[-2] > 1 else 0):  # a single row is there already
         # a x + (b x x^T + c (x x^T)^2) x
         square = x @ x.mT
@@ -46,7 +47,7 @@ class Muon(torch.optim.Optimizer):
         parameters: filters.
         lr: length of a step, relative to an orthogonal matrix.
         momentum: share of the past in the running mean of the gradients.
-        weight_decay: share of the filters taken off in a step, times ``lr``.
+        weight_decay: times ``lr``, the share of the filters that a step takes off.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A batch in parts that are worked on side by side, a thread each.
+"""Work on the parts of a batch side by side, in a thread each.
 
 Networks as small as ours do not fill two cores with one operation at a time: the threads wait for
 each other at its end. With half a batch each they meet once a step.
@@ -14,12 +14,12 @@ from torch import nn
 
 
 def replicas(network: nn.Module, count: int) -> list[nn.Module]:
-    """``network`` and ``count`` - 1 copies with the very same weights in memory, each with its own
-    gradients and batch-norm statistics.
+    """Return ``network`` and ``count`` - 1 copies that share its weights in memory, each with its
+    own gradients and batch-norm statistics.
     """
     copies = [copy.deepcopy(network) for _ in range(count - 1)]
-    for other in copies:
-        for weight, shared in zip(other.parameters(), network.parameters(), strict=True):
+    for replica in copies:
+        for weight, shared in zip(replica.parameters(), network.parameters(), strict=True):
             weight.data = shared.data
     return [network, *copies]
 
@@ -30,17 +30,17 @@ def gather_gradients(networks: Sequence[nn.Module]) -> None:
     the others'.
     """
     first, *others = networks
-    for other in others:
-        for weight, part in zip(first.parameters(), other.parameters(), strict=True):
+    for replica in others:
+        for weight, part in zip(first.parameters(), replica.parameters(), strict=True):
             if weight.grad is not None and part.grad is not None:
                 weight.grad.add_(part.grad)
-        other.zero_grad()
+        replica.zero_grad()
 
 
 @contextmanager
 def workers(count: int) -> Iterator[ThreadPoolExecutor]:
-    """A pool of ``count`` threads, fewer where torch may not use as many; torch's own threads are
-    divided among them.
+    """Yield a pool of ``count`` threads, fewer if torch may not use as many; torch's own threads
+    are divided among them.
     """
     threads = torch.get_num_threads()
     working = min(count, threads)

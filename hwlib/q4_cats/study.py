@@ -1,7 +1,8 @@
-"""Stored trainings on a held-out part of the training images, from ``benchmarks/cnn_accuracy.py``:
-what the recipe's parts are worth, what parameters buy, and how good the recipe is (Question 4.I).
+"""Stored trainings on four folds of the training images, scored on the fifth: what the recipe's
+parts are worth, what more parameters bring, and how good the recipe is (Question 4.I).
 
-A training takes many minutes, so the notebook reads these runs instead of repeating them.
+``benchmarks/cnn_accuracy.py`` makes them. A training takes many minutes, so the notebook reads them
+instead of repeating them.
 """
 
 import json
@@ -18,13 +19,16 @@ REFERENCE = "reference"
 
 
 def load_runs(path: Path = STORED) -> pd.DataFrame:
-    """Stored runs: variant, seed, fold, epochs, parameters, correct, total, core_seconds a row."""
+    """Return the stored runs, a row each: variant, seed, fold, epochs, parameters, correct, total,
+    core_seconds, machine, and a curve of (epoch, core seconds, held-out accuracy).
+    """
     return pd.DataFrame(json.loads(path.read_text()))
 
 
 def summarise(runs: pd.DataFrame) -> pd.DataFrame:
-    """Per variant and number of epochs, on the first fold: parameters, runs, mean and deviation of
-    the held-out accuracy, 95% interval of the mean as of one count, core minutes a run.
+    """Summarise the runs on the first fold, by variant and number of epochs: parameters, runs, mean
+    and deviation of the held-out accuracy, 95% interval of the mean as of one count, core minutes
+    of a run.
     """
     runs = runs[runs["fold"] == 1].assign(accuracy=runs["correct"] / runs["total"])
     summary = runs.groupby(["variant", "epochs"], sort=False, as_index=False).agg(
@@ -39,8 +43,8 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     return summary.assign(interval=[wilson_interval(correct, total) for correct, total in counts])
 
 
-def for_people(summary: pd.DataFrame) -> pd.DataFrame:
-    """A summary with percentages and intervals as text."""
+def summary_table(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return a summary as the notebook shows it, with percentages and intervals as text."""
     table = {
         "variant": summary["variant"].replace(REFERENCE, "known solution"),
         "epochs": summary["epochs"],
@@ -56,19 +60,19 @@ def for_people(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def frontier_runs(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs of the recipe as it is, at any width, and of the reference, on the first fold."""
+    """Return the first fold's runs of the recipe as it is, at any width, and of the reference."""
     sizes = runs["variant"].isin((FULL, REFERENCE)) | runs["variant"].str.startswith("width ")
     return runs[sizes & (runs["fold"] == 1)]
 
 
 def frontier(runs: pd.DataFrame) -> pd.DataFrame:
-    """The summary of the networks of different size, by length of the training and size."""
+    """Return the summary of the networks of different size, by length of the training and size."""
     return summarise(frontier_runs(runs)).sort_values(["epochs", "parameters"], ignore_index=True)
 
 
 def ablation(runs: pd.DataFrame) -> pd.DataFrame:
-    """The summary of the full recipe and of the recipe less one part each, all of the same short
-    length; the full one first.
+    """Return the summary of the full recipe and of the recipe less one part each, all of the same
+    short length; the full one comes first.
     """
     parts = summarise(runs[runs["variant"].str.startswith("without ")])
     whole = summarise(runs[runs["variant"] == FULL])
@@ -76,13 +80,13 @@ def ablation(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def cross_validation(runs: pd.DataFrame) -> pd.DataFrame:
-    """The first start of the shipped recipe on every fold: how many pictures a network that was
-    trained on the other folds names rightly, with the 95% interval, as of one count. Two sums
-    follow: over all folds, and over those on which no choice was made, which are all but the first.
-    Empty where the run of a fold is missing.
+    """Return, for the first start of the shipped recipe on every fold, how many pictures a network
+    that was trained on the other folds names rightly, with the 95% interval, as of one count. Two
+    sums follow: over all folds, and over those on which no choice was made, which are all but the
+    first. The table is empty if the run of a fold is missing.
     """
     starts = runs[(runs["variant"] == FULL) & (runs["seed"] == 1)]
-    starts = starts.groupby("epochs").filter(lambda found: found["fold"].nunique() == FOLDS)
+    starts = starts.groupby("epochs").filter(lambda group: group["fold"].nunique() == FOLDS)
     if starts.empty:
         return starts
     longest = starts[starts["epochs"] == starts["epochs"].max()]

@@ -86,7 +86,7 @@ class TrainingResult:
     state_dict: dict[str, Tensor]
 
 
-def fingerprint(
+def training_key(
     state: TrainingState, train: ImageSet, valid: ImageSet, recipe: Recipe, seed: int
 ) -> str:
     """Return a hash of all that the result depends on, but for rounding and this library's code; a
@@ -164,7 +164,7 @@ class Part(NamedTuple):
     numbers: Tensor
 
 
-def backward(
+def backpropagate(
     network: nn.Module, part: Part, size: int, box: Box | None, count: int
 ) -> tuple[Tensor, Tensor]:
     """Augment a part, with cutmix if there is a box, and add its share of the gradient of the mean
@@ -193,7 +193,7 @@ def train_step(
     count = sum(len(part.images) for part in parts)
     networks = state.replicas[: len(parts)]
     futures = [
-        pool.submit(backward, network, part, size, box, count)
+        pool.submit(backpropagate, network, part, size, box, count)
         for network, part in zip(networks, parts, strict=True)
     ]
     sums, logits = zip(*(future.result() for future in futures), strict=True)
@@ -229,7 +229,7 @@ def batches(
         ]
 
 
-def train_epoch(state: TrainingState, train: ImageSet, recipe: Recipe) -> tuple[float, float]:
+def run_epoch(state: TrainingState, train: ImageSet, recipe: Recipe) -> tuple[float, float]:
     """Train on every picture once; they have the epoch's size. Return mean loss and accuracy, under
     augmentation.
     """
@@ -265,7 +265,7 @@ def predict(network: nn.Module, images: Tensor, batch_size: int = 100) -> Tensor
     ).cpu()
 
 
-def evaluate(network: nn.Module, image_set: ImageSet) -> tuple[float, float]:
+def validate(network: nn.Module, image_set: ImageSet) -> tuple[float, float]:
     """Return mean cross-entropy and accuracy over every picture of the set."""
     logits, labels = predict(network, image_set.images), image_set.labels.cpu()
     return F.cross_entropy(logits, labels).item(), (
@@ -283,7 +283,7 @@ def make_optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Opti
     ]
 
 
-def start(
+def initial_state(
     make_network: Callable[[], nn.Module],
     train: ImageSet,
     recipe: Recipe,
@@ -350,8 +350,8 @@ def train_classifier(
         checkpoint: file to save to and to continue from.
     """
     set_seed(seed)
-    state = start(make_network, train, recipe, device)
-    key = fingerprint(state, train, valid, recipe, seed)
+    state = initial_state(make_network, train, recipe, device)
+    key = training_key(state, train, valid, recipe, seed)
     if checkpoint:
         load_checkpoint(state, key, checkpoint)
     first = state.finished
@@ -366,7 +366,7 @@ def train_classifier(
     for epoch in bar:
         if epoch == first or epoch in recipe.growth():
             resized = resize_for(train, recipe.size(epoch), device)
-        figures = train_epoch(state, resized, recipe) + evaluate(state.average, valid)
+        figures = run_epoch(state, resized, recipe) + validate(state.average, valid)
         record_epoch(state, figures)
         bar.set_postfix(validation=f"{state.history['validation_accuracy'][-1]:.1%}")
         if checkpoint:

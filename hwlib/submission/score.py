@@ -146,7 +146,7 @@ def score_q4(weights_path: Path, class_path: Path, folder: Path) -> dict[str, An
     names = getattr(module, "CLASS_NAMES", cnn.CLASS_NAMES)
     pictures = load_image_set(folder, getattr(module, "IMAGE_SIZE", 224), names, partial=True)
     with watching():
-        result = evaluation.score(network, pictures)
+        result = evaluation.score_network(network, pictures)
     return {
         "accuracy": result.accuracy,
         "correct": result.correct,

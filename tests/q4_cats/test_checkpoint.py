@@ -14,7 +14,7 @@ from q4_cats.toys import RECIPE, same, small_network, toy_set, train_in_a_proces
 from hwlib.q4_cats import checkpoint, training
 
 TRAIN, VALID = toy_set(67, 0), toy_set(20, 1)
-FIELDS = tuple(training.start(small_network, TRAIN, RECIPE, "cpu").content())
+FIELDS = tuple(training.initial_state(small_network, TRAIN, RECIPE, "cpu").content())
 
 
 def train(path: Path | None = None, seed: int = 42) -> training.TrainingResult:
@@ -66,7 +66,7 @@ def test_the_schedule_goes_on_where_it_stopped(interrupted):
     content = torch.load(interrupted)
     steps = RECIPE.steps(len(TRAIN.labels))
     assert [saved["last_epoch"] for saved in content["schedulers"]] == [2 * steps, 2 * steps]
-    state = training.start(small_network, TRAIN, RECIPE, "cpu")
+    state = training.initial_state(small_network, TRAIN, RECIPE, "cpu")
     checkpoint.load_checkpoint(state, content["key"], interrupted)
     rates = [optimizer.param_groups[0]["lr"] for optimizer in state.optimizers]
     share = RECIPE.schedule(0.5)
@@ -134,7 +134,7 @@ def test_a_missing_or_wrong_field_is_damage_and_changes_nothing(
     content = torch.load(interrupted)
     damage(content, field)
     torch.save(content, interrupted)
-    state = training.start(small_network, TRAIN, RECIPE, "cpu")
+    state = training.initial_state(small_network, TRAIN, RECIPE, "cpu")
     checkpoint.save_checkpoint(state, content["key"], tmp_path / "before.pt")
     checkpoint.load_checkpoint(state, content["key"], interrupted)
     assert "c.pt is damaged" in capsys.readouterr().out

@@ -26,14 +26,14 @@ def test_replicas_share_weights_and_nothing_else():
     assert torch.equal(first[1].running_mean, torch.zeros(5))
 
 
-def test_gathered_gradients_are_the_batch_s_where_parts_do_not_share_statistics():
+def test_gathered_gradients_are_the_batch_s_if_parts_do_not_share_statistics():
     """Without batch norm, parts of unequal size give together the gradient of the mean."""
     alone = nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 1)).double()
     x = torch.randn(7, 3, dtype=torch.float64)
     networks = parallel.replicas(alone, 3)
     expected = torch.autograd.grad(alone(x).square().mean(), list(alone.parameters()))
-    for one, part in zip(networks, x.chunk(3), strict=True):
-        (one(part).square().sum() / 7).backward()
+    for replica, part in zip(networks, x.chunk(3), strict=True):
+        (replica(part).square().sum() / 7).backward()
     parallel.gather_gradients(networks)
     for weight, gradient in zip(alone.parameters(), expected, strict=True):
         torch.testing.assert_close(weight.grad, gradient)
@@ -55,8 +55,8 @@ def test_workers_divide_the_threads_and_give_them_back(use_threads):
         return torch.get_num_threads()
 
     with parallel.workers(2) as pool:
-        found = [pool.submit(threads_of_a_worker) for _ in range(2)]
-        assert [one.result() for one in found] == [2, 2]
+        futures = [pool.submit(threads_of_a_worker) for _ in range(2)]
+        assert [future.result() for future in futures] == [2, 2]
         assert torch.get_num_threads() == 4
     assert threads_of_a_later_thread() == 4
 
@@ -65,13 +65,13 @@ def test_workers_divide_the_threads_and_give_them_back(use_threads):
 def test_no_more_workers_than_parts_and_threads(use_threads, threads, expected):
     use_threads(threads)
 
-    def who() -> int:
-        time.sleep(0.05)  # long enough for all workers there are to take their turn
+    def name_the_thread() -> int:
+        time.sleep(0.05)  # long enough for all workers to take their turn
         return threading.get_ident()
 
     with parallel.workers(2) as pool:
-        found = [pool.submit(who) for _ in range(4)]
-    assert len({one.result() for one in found}) == expected
+        futures = [pool.submit(name_the_thread) for _ in range(4)]
+    assert len({future.result() for future in futures}) == expected
 
 
 def test_threads_are_given_back_after_an_error(use_threads):

@@ -9,10 +9,12 @@ import pytest
 from support import ROOT
 
 from hwlib.common.images import load_image_set
-from hwlib.q4_cats import cnn, study
-from hwlib.q4_cats import folds as holdout
+from hwlib.q4_cats import cnn, folds, study
 from hwlib.q4_cats.evaluation import percent_range, wilson_interval
 from hwlib.run.parameters import Parameters
+
+REFERENCE_PARAMETERS = 438_386  # of the known solution, as the assignment says
+TRAINING_PICTURES = 2089  # of the copy that the stored runs were trained on
 
 
 def run(
@@ -75,17 +77,17 @@ def test_folds_are_summed_over_the_first_start_of_the_full_recipe():
 
 
 def test_parts_are_compared_with_the_whole_at_the_same_length_alone():
-    found = study.ablation(RUNS)
-    assert found[["variant", "epochs"]].values.tolist() == [["ours", 8], ["without spots", 8]]
+    summary = study.ablation(RUNS)
+    assert summary[["variant", "epochs"]].values.tolist() == [["ours", 8], ["without spots", 8]]
 
 
-def test_way_to_an_accuracy_is_read_from_the_first_fold_alone():
+def test_networks_of_different_size_are_compared_on_the_first_fold_alone():
     assert study.frontier_runs(RUNS)["correct"].tolist() == [180, 190, 150, 160, 100]
 
 
 def test_frontier_is_in_the_order_of_length_and_size_and_leaves_out_the_parts():
-    found = study.frontier(RUNS)
-    assert found[["variant", "parameters"]].values.tolist() == [
+    summary = study.frontier(RUNS)
+    assert summary[["variant", "parameters"]].values.tolist() == [
         ["ours", 10],
         ["width 2", 20],
         ["ours", 10],
@@ -93,8 +95,8 @@ def test_frontier_is_in_the_order_of_length_and_size_and_leaves_out_the_parts():
     ]
 
 
-def test_people_read_percentages_and_a_dash_for_a_single_start():
-    table = study.for_people(study.frontier(RUNS))
+def test_the_table_shows_percentages_and_a_dash_for_a_single_start():
+    table = study.summary_table(study.frontier(RUNS))
     assert table.loc["known solution", "accuracy"] == "50.0%"
     assert table["deviation"].tolist() == ["–", "–", "± 3.5", "–"]
 
@@ -102,12 +104,12 @@ def test_people_read_percentages_and_a_dash_for_a_single_start():
 def test_what_is_stored_was_trained_with_the_networks_of_today():
     runs = study.load_runs()
     sizes = runs.groupby("variant")["parameters"].agg(set)
-    assert all(len(found) == 1 for found in sizes)
+    assert all(len(counts) == 1 for counts in sizes)
     assert sizes[study.FULL] == {cnn.count_parameters(cnn.BigCatsNet())}
-    assert sizes[study.REFERENCE] == {438_386}  # as the assignment says
+    assert sizes[study.REFERENCE] == {REFERENCE_PARAMETERS}
     assert sizes["width 2/3"] == {cnn.count_parameters(cnn.BigCatsNet(widths=(8, 24, 32, 48)))}
     assert Parameters().cnn_epochs in set(runs.loc[runs["variant"] == study.FULL, "epochs"])
-    assert study.cross_validation(runs).loc["all", "of"] == 2089  # every training picture
+    assert study.cross_validation(runs).loc["all", "of"] == TRAINING_PICTURES
     assert len(study.ablation(runs)) > 3
 
 
@@ -124,7 +126,7 @@ def test_every_stored_variant_can_be_trained_again():
 
 def test_folds_of_the_stored_runs_are_those_of_today(real_data):
     images = load_image_set(real_data / "big_cats" / "train", cnn.IMAGE_SIZE, cnn.CLASS_NAMES)
-    if len(images.labels) != 2089:
+    if len(images.labels) != TRAINING_PICTURES:
         pytest.skip("the stored runs were trained on another copy of the big cats")
-    numbers = bytes(holdout.fold_numbers(images).tolist())
+    numbers = bytes(folds.fold_numbers(images).tolist())
     assert hashlib.sha256(numbers).hexdigest().startswith("eef6f4427aa3c6ea")

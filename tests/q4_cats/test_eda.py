@@ -1,0 +1,55 @@
+"""A first look at the big cats."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from hwlib.common.data import BigCats
+from hwlib.common.images import ImageSet
+from hwlib.q4_cats import eda
+
+
+def random_set(count: int, seed: int, paths: list[Path] | None = None) -> ImageSet:
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randint(0, 256, (count, 3, 16, 16), generator=generator, dtype=torch.uint8)
+    return ImageSet(images, torch.arange(count) % 2, paths or [], ["a", "b"])
+
+
+def test_images_are_counted_by_class_and_split():
+    table = eda.class_counts(BigCats(random_set(5, 0), random_set(2, 1), random_set(1, 2)))
+    assert table.loc["a"].tolist() == [3, 1, 1]
+    assert table.loc["b"].tolist() == [2, 1, 0]
+    assert table.loc["sum"].tolist() == [5, 2, 1]
+
+
+def test_formats_are_read_from_the_files(tmp_path):
+    paths = [tmp_path / name for name in ("1.png", "2.png", "3.jpg")]
+    for path, size in zip(paths, [(9, 7), (9, 7), (20, 10)], strict=True):
+        Image.new("RGB", size).save(path)
+    pictures = [random_set(len(part), 0, part) for part in (paths, paths[:1], paths[2:])]
+    table = eda.file_formats(BigCats(*pictures))
+    assert table.loc["9 × 7", ["train", "valid", "test"]].tolist() == [2, 1, 0]
+    assert table.loc["20 × 10", ["mode", "type"]].tolist() == ["RGB", "JPEG"]
+
+
+def test_near_duplicates_are_copies_and_mirror_images():
+    first, second = random_set(6, 0), random_set(4, 1)
+    second.images[1] = first.images[4].flip(-1)
+    second.images[3] = first.images[0] // 2 + 10  # the same picture, darker
+    pairs = eda.near_duplicates(first, second)
+    assert sorted(pair[:2] for pair in pairs) == [(0, 3), (4, 1)]
+    assert all(correlation > 0.99 for _, _, correlation in pairs)
+
+
+def test_the_mean_colour_tells_dark_from_bright():
+    train, valid = random_set(20, 0), random_set(10, 1)
+    for part in (train, valid):
+        part.images[part.labels == 1] //= 8
+    assert "100% of the validation images; chance: 50%" in eda.colour_baseline(train, valid)
+    colours = eda.colour_statistics(train)
+    expected = train.images[train.labels == 0].double().mean((0, 2, 3)) / 255
+    assert colours.loc["a", ["red", "green", "blue"]].tolist() == pytest.approx(
+        expected.tolist(), abs=1e-3
+    )

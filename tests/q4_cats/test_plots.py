@@ -1,0 +1,70 @@
+"""Figures of the big cats."""
+
+import pandas as pd
+import pytest
+import torch
+from IPython.display import Markdown
+from torch import nn
+
+from hwlib.common.images import ImageSet
+from hwlib.q4_cats import cnn, evaluation, plots, study
+
+NAMES = ["LIONS", "PUMA", "TIGER"]
+
+
+@pytest.fixture
+def part() -> ImageSet:
+    images = torch.arange(6, dtype=torch.uint8).view(6, 1, 1, 1).expand(6, 3, 8, 8)
+    return ImageSet(images, torch.tensor([0, 0, 0, 1, 1, 2]), [], NAMES)
+
+
+def score_of(part: ImageSet, answers: list[int]) -> evaluation.Score:
+    probabilities = 0.7 * nn.functional.one_hot(torch.tensor(answers), 3) + 0.1
+    correct = int((torch.tensor(answers) == part.labels).sum())
+    return evaluation.Score(probabilities, part.labels, correct, len(answers), (0.0, 1.0))
+
+
+def titles(fig) -> list[str]:
+    return [ax.get_title() for ax in fig.axes if ax.images]
+
+
+def test_the_samples_are_the_first_two_of_every_class(part):
+    fig = plots.sample_grid(part)
+    assert titles(fig) == ["lions", "puma", "tiger", "lions", "puma"]
+    shown = [ax.images[0].get_array()[0, 0, 0] for ax in fig.axes]
+    assert shown == [0, 3, 5, 1, 4]
+
+
+def test_the_confusion_matrix_shows_its_counts_and_leaves_zeros_out(part):
+    ax = plots.confusion(score_of(part, [0, 0, 1, 1, 1, 0]), NAMES).axes[0]
+    cells = {text.get_position(): text.get_text() for text in ax.texts if text.get_text()}
+    assert cells == {(0, 0): "2", (1, 0): "1", (1, 1): "2", (0, 2): "1"}  # x predicted, y true
+
+
+def test_mistakes_are_shown_with_both_names_or_there_is_a_sentence(part):
+    fig = plots.mistake_grid(score_of(part, [0, 0, 1, 1, 1, 2]), part)
+    assert titles(fig) == ["lions\ntaken for\npuma (80%)"]
+    none = plots.mistake_grid(score_of(part, part.labels.tolist()), part)
+    assert isinstance(none, Markdown) and none.data == "There is no mistake among 6 pictures."
+
+
+def test_class_activation_is_drawn_for_a_network_that_speaks_against_every_class():
+    network = cnn.BigCatsNet()
+    network.feature_map = lambda x: torch.ones(len(x), cnn.WIDTHS[-1], 10, 10)
+    nn.init.constant_(network.head[-1].weight, -1)
+    pictures = torch.zeros(10, 3, cnn.IMAGE_SIZE, cnn.IMAGE_SIZE, dtype=torch.uint8)
+    part = ImageSet(pictures, torch.arange(10), [], cnn.CLASS_NAMES)
+    fig = plots.class_activation(network, evaluation.score_network(network, part), part)
+    scales = {ax.images[0].get_clim() for ax in fig.axes if ax.images}
+    assert (0, 0.1) in scales
+
+
+def test_accuracy_by_size_has_a_line_for_each_length_and_the_known_solution():
+    rows = [("ours", 20, 10, 0.5), ("width 2", 20, 20, 0.6), (study.REFERENCE, 60, 90, 0.7)]
+    summary = pd.DataFrame(rows, columns=["variant", "epochs", "parameters", "accuracy"])
+    summary["interval"] = [(accuracy - 0.1, accuracy + 0.2) for accuracy in summary["accuracy"]]
+    fig = plots.accuracy_by_size(summary)
+    lines = {c.get_label(): c.lines[0].get_xydata().tolist() for c in fig.axes[0].containers}
+    assert lines.keys() == {"ours, 20 epochs", "known solution, 60 epochs"}
+    assert lines["ours, 20 epochs"] == [[10, 50], [20, 60]]
+    assert [text.get_text() for text in fig.axes[0].texts] == ["50.0", "60.0", "70.0"]

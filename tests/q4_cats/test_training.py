@@ -1,0 +1,169 @@
+"""The recipe, its targets and its steps."""
+
+from dataclasses import replace
+from unittest.mock import patch
+
+import pytest
+import torch
+from q4_cats.toys import RECIPE, small_network, toy_set
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from hwlib.q4_cats import augment, evaluation, parallel, training
+
+
+def plain_network() -> nn.Module:
+    """The same network at every call, without batch norm and clearly not indifferent."""
+    torch.manual_seed(0)
+    layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 2))
+    nn.init.normal_(layers[-1].weight)
+    return layers
+
+
+def test_schedule_rises_along_a_line_and_ends_at_nothing():
+    recipe = training.Recipe(epochs=10)
+    assert recipe.schedule(0) == 0 and recipe.schedule(0.05) == pytest.approx(0.5)
+    assert recipe.schedule(0.1) == 1 and recipe.schedule(0.55) == pytest.approx(0.5)
+    assert recipe.schedule(1) == pytest.approx(0)
+
+
+def test_every_step_has_the_rate_of_the_schedule(monkeypatch):
+    rates, step = [], training.Muon.step
+
+    def step_and_note_the_rate(optimizer):
+        rates.append(optimizer.param_groups[0]["lr"])
+        step(optimizer)
+
+    monkeypatch.setattr(training.Muon, "step", step_and_note_the_rate)
+    training.train_classifier(small_network, toy_set(17, 0), toy_set(4, 1), RECIPE)
+    steps = 4 * 3  # epochs of 17 pictures in batches of 8
+    assert rates == [RECIPE.schedule(done / steps) * RECIPE.lr for done in range(steps)]
+    assert rates[0] == 0 and max(rates) > 0.9 * RECIPE.lr
+
+
+def test_in_the_last_epoch_the_share_of_self_distillation_is_just_below_its_largest():
+    """As the notebook says: 79.3% in the 120th epoch."""
+    recipe = training.Recipe(epochs=120)
+    train = toy_set(4, 0)
+    state = training.initial_state(small_network, train, recipe, "cpu")
+    state.ensemble.fill_(0)
+    state.history["train_loss"] = [0.0] * 119
+    targets = training.distilled_targets(state, train.labels, recipe)
+    assert 1 - targets.sum(1)[0].item() == pytest.approx(0.793, abs=5e-4)
+
+
+def test_pictures_grow_during_the_training():
+    recipe = training.Recipe(epochs=10, sizes=((96, 0.6), (128, 1.0)))
+    assert [recipe.size(epoch) for epoch in range(10)] == [96] * 6 + [128] * 4
+    assert recipe.growth() == [6]
+
+
+def test_soft_targets_are_torch_s_label_smoothing():
+    logits, labels = torch.randn(6, 4), torch.tensor([0, 1, 2, 3, 0, 1])
+    expected = nn.functional.cross_entropy(logits, labels, label_smoothing=0.1)
+    loss = nn.functional.cross_entropy(logits, training.soft_targets(labels, 4, 0.1))
+    torch.testing.assert_close(loss, expected)
+
+
+@pytest.mark.parametrize("cutmix_share", [0.0, 1.0])
+def test_targets_are_distilled_from_predictions_for_whole_pictures(cutmix_share):
+    """With rates of zero the network stays as it was made, so that every prediction can be computed
+    again; without batch norm it does not depend on the other pictures of a part.
+    """
+    still = {"lr": 0.0, "adam_lr": 0.0, "distillation_weight": 0.5, "cutmix_share": cutmix_share}
+    recipe = replace(RECIPE, epochs=9, batch_size=8, sizes=((8, 1.0),), **still)
+    train = toy_set(17, 0)  # the last batch has one picture, for two parts
+    state = training.initial_state(plain_network, train, recipe, "cpu")
+    smoothed = nn.functional.one_hot(train.labels, 2) * 0.9 + 0.05
+    torch.testing.assert_close(training.distilled_targets(state, train.labels, recipe), smoothed)
+    with patch.object(training, "augment", lambda images, numbers, size: images.float() / 255):
+        figures = [training.run_epoch(state, train, recipe)]
+        logits = plain_network()(train.images.float() / 255).detach()
+        ensemble = smoothed if cutmix_share else 0.9 * smoothed + 0.1 * logits.softmax(1)
+        torch.testing.assert_close(state.ensemble, ensemble)
+        training.record_epoch(state, (*figures[0], 0.0, 0.0))
+        targets = 0.875 * smoothed + 0.125 * ensemble  # a quarter of the way to a half
+        torch.testing.assert_close(training.distilled_targets(state, train.labels, recipe), targets)
+        figures.append(training.run_epoch(state, train, recipe))
+    for _ in range(7):  # the share has stopped growing after the fourth epoch
+        training.record_epoch(state, (0.0, 0.0, 0.0, 0.0))
+    targets_in_the_end = training.distilled_targets(state, train.labels, recipe)
+    torch.testing.assert_close(targets_in_the_end, (smoothed + state.ensemble) / 2)
+    if not cutmix_share:
+        losses = [nn.functional.cross_entropy(logits, y).item() for y in (smoothed, targets)]
+        assert abs(losses[0] / losses[1] - 1) > 5e-3
+        assert [loss for loss, _ in figures] == pytest.approx(losses, rel=1e-4)
+
+
+def test_a_step_follows_the_gradient_of_the_mean_loss_over_the_batch():
+    """Without batch norm the parts, of three and two pictures, make no difference."""
+    train = toy_set(5, 0)
+    targets = torch.tensor([[0.9, 0.1], [0.2, 0.8]])[train.labels]
+    state = training.initial_state(plain_network, train, RECIPE, "cpu")
+    state.optimizers = [torch.optim.SGD(state.network.parameters(), lr=1)]
+    state.schedulers = [LambdaLR(state.optimizers[0], lambda step: 1.0)]
+    before = [weight.detach().clone() for weight in state.network.parameters()]
+    (parts,) = training.batches(train, targets, RECIPE, 2)
+    with (
+        patch.object(training, "augment", lambda images, numbers, size: images.float() / 255),
+        parallel.workers(2) as pool,
+    ):
+        training.train_step(state, parts, 8, None, pool)
+    network = plain_network()
+    loss = nn.functional.cross_entropy(network(train.images / 255), targets)
+    gradients = torch.autograd.grad(loss, list(network.parameters()))
+    for old, new, gradient in zip(before, state.network.parameters(), gradients, strict=True):
+        torch.testing.assert_close(old - new.detach(), gradient, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(("side", "right"), [(4, 0), (6, 2)])
+def test_right_is_the_label_of_the_larger_part_of_a_picture(side, right):
+    """Two pictures swap a quarter of their area, or nine sixteenths, and are taken for each other;
+    their targets, distilled from mistakes, say so too.
+    """
+    labels, images = torch.tensor([0, 1]), torch.zeros(2, 3, 8, 8)
+    swapped = training.soft_targets(1 - labels, 2, 0.1)
+    numbers = torch.zeros(2, augment.NUMBERS)
+    part = training.Part(torch.arange(2), images, labels, swapped, numbers)
+
+    class TakenForEachOther(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.tensor(1.0))
+
+        def forward(self, x):
+            return self.scale * swapped
+
+    sums, _ = training.backpropagate(TakenForEachOther(), part, 8, augment.Box(0, 0, side, 8), 2)
+    assert sums[1] == right
+
+
+def test_training_learns_and_keeps_the_last_of_the_best_epochs():
+    result = training.train_classifier(small_network, toy_set(64, 0), toy_set(20, 1), RECIPE)
+    accuracy = result.history["validation_accuracy"]
+    assert accuracy[result.best_epoch - 1] == max(accuracy) == 1
+    assert 1 not in accuracy[result.best_epoch :]
+    network = small_network()
+    network.load_state_dict(result.state_dict)
+    assert evaluation.score_network(network, toy_set(20, 1)).correct == 20
+
+
+def test_among_equally_good_epochs_the_last_is_kept():
+    state = training.initial_state(small_network, toy_set(4, 0), RECIPE, "cpu")
+    for epoch, accuracy in enumerate((0.5, 0.9, 0.8, 0.9, 0.7), 1):
+        state.average.load_state_dict({k: v + epoch for k, v in state.average.state_dict().items()})
+        training.record_epoch(state, (1.0, 0.5, float(epoch), accuracy))
+        if epoch == 4:
+            kept = {name: value.clone() for name, value in state.average.state_dict().items()}
+    assert state.best_epoch == 4
+    assert all(torch.equal(state.best_state[name], value) for name, value in kept.items())
+
+
+def test_two_threads_train_like_one(use_threads):
+    """The parts of a batch do not get into each other's way; the last batch is one picture."""
+    train, valid, results = toy_set(65, 0), toy_set(20, 1), []
+    for count in (1, 2):
+        use_threads(count)
+        results.append(training.train_classifier(small_network, train, valid, RECIPE))
+    alone, together = (torch.tensor(list(result.history.values())) for result in results)
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
