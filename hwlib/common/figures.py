@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython import get_ipython
+from IPython.core.pylabtools import print_figure
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.rcsetup import cycler
 from matplotlib.ticker import MaxNLocator
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
@@ -23,11 +26,12 @@ if TYPE_CHECKING:
 # without colour.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 LINE_STYLES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), "-"]
-SPLITS = {"train": "training", "validation": "validation", "test": "test"}  # as figures name them
+SPLIT_LABELS = {"train": "training", "validation": "validation", "test": "test"}
+PNG_DPI = 96  # a browser shows it as large as the SVG
 UNITS = {"loss": "nats", "accuracy": "fraction"}
-STYLE = {
+STYLE: dict[Any, Any] = {
     "axes.grid": True,
-    "axes.prop_cycle": matplotlib.cycler(color=COLOURS, linestyle=LINE_STYLES),
+    "axes.prop_cycle": cycler(color=COLOURS, linestyle=LINE_STYLES),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlesize": "medium",
@@ -43,70 +47,79 @@ STYLE = {
 
 
 def use_style() -> None:
-    """Set fonts, colours and the notebook's figure format (SVG, the same bytes every time)."""
+    """Set fonts and colours, and let the notebook keep each figure as SVG and as PNG: the PDF takes
+    the SVG, and browsers show the PNG in notebooks from elsewhere, whose SVG they do not trust.
+
+    The bytes are the same every time: without date, and without the version of matplotlib.
+    """
     plt.rcParams.update(STYLE)
-    set_matplotlib_formats("svg", metadata={"Date": None})
+    set_matplotlib_formats("svg", metadata={"Date": None, "Creator": None})
+    if shell := get_ipython():
+        options = {"dpi": PNG_DPI, "metadata": {"Software": None}}
+        png = partial(print_figure, fmt="png", base64=True, **options)
+        shell.display_formatter.formatters["image/png"].for_type(Figure, png)
 
 
 def new_figure(rows: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure of the given size in inches, and its axes row by row."""
-    figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
-    return figure, list(axes.flat)
+    """Return a figure of the given size in inches, and its axes row by row."""
+    fig, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
+    return fig, list(axes.flat)
 
 
-def finish(figure: Figure) -> Figure:
+def finish(fig: Figure) -> Figure:
     """Close the figure, so that the notebook shows it once, as the value of its cell."""
-    plt.close(figure)
-    return figure
+    plt.close(fig)
+    return fig
 
 
-def legend_above(figure: Figure, axes: Axes, **options: Any) -> None:
-    """One legend for all axes that show the same curves as ``axes``, in a row above them."""
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), **options)
+def legend_above(fig: Figure, ax: Axes, **options: Any) -> None:
+    """Draw one legend for all axes that show the same curves as ``ax``, in a row above them."""
+    handles, labels = ax.get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside upper center", ncols=len(labels), **options)
 
 
 def show_values(
-    axes: Axes,
+    ax: Axes,
     values: Tensor,
     text: Callable[[float], str] | None = None,
     dark: float = 0.6,
     fontsize: float = 9,
     **options: Any,
 ) -> AxesImage:
-    """A matrix (H, W) as shades by ``imshow`` and its options, with numbers where ``text`` makes
+    """Draw a matrix (H, W) as shades by ``imshow`` and its options, with numbers if ``text`` makes
     them: white ones beyond the share ``dark`` of the largest shade.
     """
-    axes.grid(False)
-    image = axes.imshow(values, **options)
+    ax.grid(False)
+    image = ax.imshow(values.numpy(), **options)
     if text is None:
         return image
-    style = {"ha": "center", "va": "center", "fontsize": fontsize}
+    style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": fontsize}
+    largest = image.get_clim()[1]
     for (i, k), value in np.ndenumerate(values.numpy()):
-        colour = "white" if abs(value) > dark * image.norm.vmax else "black"
+        colour = "white" if abs(value) > dark * largest else "black"
         label = text(value)
         shown = label if label.strip("-0.") else label.removeprefix("-")  # no minus before zero
-        axes.text(k, i, shown, color=colour, **style)
+        ax.text(k, i, shown, color=colour, **style)
     return image
 
 
-def show_picture(axes: Axes, pixels: Tensor, title: str = "") -> None:
-    """One picture (3, H, W), uint8 or in [0, 1], without axes."""
-    axes.imshow(pixels.permute(1, 2, 0).numpy(), interpolation="antialiased")
-    axes.set_title(title, fontsize=7)
-    axes.axis("off")
+def show_picture(ax: Axes, pixels: Tensor, title: str = "") -> None:
+    """Draw one picture (3, H, W), uint8 or in [0, 1], without axes."""
+    ax.imshow(pixels.permute(1, 2, 0).numpy(), interpolation="antialiased")
+    ax.set_title(title, fontsize=7)
+    ax.axis("off")
 
 
 def picture_grid(images: Tensor, titles: list[str], title_lines: int = 1) -> Figure:
-    """Pictures (N, 3, S, S) row by row, five in each, each under its title."""
+    """Draw pictures (N, 3, S, S) row by row, five in each, each under its title."""
     rows, columns = -(-len(images) // 5), min(len(images), 5)
     width, height = 7.2 / 5, 7.2 / 5 + 0.15 * title_lines
-    figure, axes = new_figure(rows, columns, columns * width, rows * height)
-    for place in axes:
-        place.axis("off")
-    for place, image, title in zip(axes, images, titles, strict=False):
-        show_picture(place, image, title)
-    return finish(figure)
+    fig, axes = new_figure(rows, columns, columns * width, rows * height)
+    for ax in axes:
+        ax.axis("off")
+    for ax, image, title in zip(axes, images, titles, strict=False):
+        show_picture(ax, image, title)
+    return finish(fig)
 
 
 def plot_epochs(ax: Axes, values: list[float], **options: Any) -> None:
@@ -125,7 +138,7 @@ def training_curves(
     fig, axes = new_figure(1, 2, 7.2, 2.8)
     for ax, (quantity, unit) in zip(axes, UNITS.items(), strict=True):
         for key in (key for key in history if key.endswith(quantity)):
-            plot_epochs(ax, history[key], label=SPLITS[key.split("_")[0]])
+            plot_epochs(ax, history[key], label=SPLIT_LABELS[key.split("_")[0]])
         if best_epoch:
             label = f"best epoch ({best_epoch})"
             ax.axvline(best_epoch, color="grey", linestyle=":", label=label)

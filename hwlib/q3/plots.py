@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hwlib.common.figures import (
     COLOURS,
-    SPLITS,
+    SPLIT_LABELS,
     UNITS,
     finish,
     legend_above,
@@ -60,7 +60,7 @@ def learning_rates(histories: dict[float, History]) -> Figure:
         for ax, split in zip(pair, ("train", "test"), strict=True):
             for lr, history in sorted(histories.items()):
                 plot_epochs(ax, history[f"{split}_{quantity}"], marker=".", label=f"lr = {lr:g}")
-            ax.set(ylabel=f"{quantity} ({unit})", title=f"{SPLITS[split]} {quantity}")
+            ax.set(ylabel=f"{quantity} ({unit})", title=f"{SPLIT_LABELS[split]} {quantity}")
         pair[1].sharey(pair[0])
         pair[0].autoscale()
     axes[0].set_yscale("log")

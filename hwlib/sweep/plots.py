@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from hwlib.common.figures import COLOURS, LINE_STYLES, SPLITS, UNITS, finish, new_figure
+from hwlib.common.figures import COLOURS, LINE_STYLES, SPLIT_LABELS, UNITS, finish, new_figure
 
 MOST_NAMED = 16  # more settings than this are told apart by the table alone
 
@@ -26,7 +26,7 @@ def looks(settings: list[str]) -> dict[str, dict]:
 def in_words(figure: str) -> str:
     """``q3_train_loss`` as ``training loss (nats)``."""
     split, quantity = figure.split("_")[-2:]
-    return f"{SPLITS[split]} {quantity} ({UNITS[quantity]})"
+    return f"{SPLIT_LABELS[split]} {quantity} ({UNITS[quantity]})"
 
 
 def is_wide(values: pd.Series) -> bool:
@@ -44,7 +44,7 @@ def legend_below(figure: Figure, axes: Axes) -> None:
 
 def curves(histories: pd.DataFrame) -> Figure:
     """Every quantity against the epoch: a setting's mean over its seeds ± a standard deviation."""
-    figures = [f"{split}_{quantity}" for quantity in UNITS for split in SPLITS]
+    figures = [f"{split}_{quantity}" for quantity in UNITS for split in SPLIT_LABELS]
     figures = [name for name in figures if name in histories]
     look = looks(list(histories["setting"].unique()))
     legend = 0.1 * len(look) if len(look) <= MOST_NAMED else 0
@@ -75,7 +75,7 @@ def against_parameter(table: pd.DataFrame, parameter: str, figures: list[str]) -
         names = [name for name in figures if name.endswith(quantity)]
         for name, look in looks(names).items():
             means = table.groupby(parameter)[name].agg(["mean", "std"]).fillna(0)
-            label = SPLITS[name.split("_")[1]]
+            label = SPLIT_LABELS[name.split("_")[1]]
             place.plot(table[parameter], table[name], ".", color=look["color"], alpha=0.5)
             place.errorbar(means.index, means["mean"], means["std"], capsize=3, label=label, **look)
         place.set(xlabel=parameter.replace("_", " "), ylabel=f"{quantity} ({UNITS[quantity]})")
