@@ -8,7 +8,11 @@ import torch
 
 
 def set_seed(seed: int = 42) -> None:
-    """Seed Python, NumPy and torch, on every device, and ask cuDNN for repeatable kernels."""
+    """Seed Python, NumPy and torch, on every device, and ask cuDNN for repeatable kernels.
+
+    PYTHONHASHSEED is not set, since a Python that already runs does not read it. It changes the
+    order of sets of strings; no figure here depends on one.
+    """
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
@@ -18,8 +22,8 @@ def set_seed(seed: int = 42) -> None:
 
 
 def choose_device(device: str = "auto") -> torch.device:
-    """Turn ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"`` into a device; ``"auto"`` takes CUDA
-    when it is there. ValueError where CUDA is asked for by name and there is no such device.
+    """Return the device ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``; ``"auto"`` is CUDA if
+    there is any. ValueError if CUDA is asked for by name and there is no such device.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -33,7 +37,7 @@ def choose_device(device: str = "auto") -> torch.device:
 
 
 def device_name(device: torch.device) -> str:
-    """What a reader wants to know: ``"cpu (2 threads of 2 cores)"``, ``"cuda (NVIDIA T4)"``."""
+    """Describe a device for readers: ``"cpu (2 threads of 2 cores)"``, ``"cuda (NVIDIA T4)"``."""
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
     threads = torch.get_num_threads()
