@@ -4,7 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode, v4
+
+from hwlib.common.project import NOTEBOOK, QUESTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -20,3 +26,24 @@ def run_hwlib(*arguments: object, cwd: Path = ROOT, **options) -> subprocess.Com
 def listen_to_ctrl_c() -> None:
     """A shell starts background jobs deaf to it, and that is inherited."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def small_notebook(path: Path, cells: Iterable[NotebookNode]) -> Path:
+    """Write a notebook that holds these cells, to run in place of the homework; its path."""
+    metadata = nbformat.read(NOTEBOOK, as_version=4).metadata  # names the kernel
+    nbformat.write(v4.new_notebook(cells=list(cells), metadata=metadata), path)
+    return path
+
+
+def homework_frame() -> list[NotebookNode]:
+    """The code cells of the homework that belong to no question: those that set up and save."""
+    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    return [cell for cell in code if not set(QUESTIONS) & set(cell.metadata.get("tags", []))]
+
+
+def mount_memory(folder: Path, *options: str) -> bool:
+    """Mount a small file system in memory at ``folder``; whether this machine allows it."""
+    folder.mkdir(exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder)]
+    return subprocess.run(command, capture_output=True).returncode == 0

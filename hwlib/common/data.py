@@ -21,7 +21,7 @@ from hwlib.common import download as fetch
 from hwlib.common import drawings
 from hwlib.common.download import DataError
 from hwlib.common.images import ImageSet, file_hash, image_paths, load_image_set, read_image
-from hwlib.common.runtime import SPLITS
+from hwlib.common.project import SPLITS
 
 
 class Mnist(NamedTuple):

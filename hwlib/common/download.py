@@ -23,7 +23,7 @@ from torchvision.datasets import MNIST
 from torchvision.datasets.utils import check_integrity, extract_archive
 from torchvision.models import VGG16_Weights
 
-from hwlib.common.runtime import SPLITS, find, has_splits
+from hwlib.common.runtime import SPLITS, find_data, has_splits
 
 TRIES = 4
 TIMEOUT = 30.0  # seconds without a byte
@@ -62,7 +62,7 @@ def check_folder(data_dir: Path) -> None:
     not to be filled with downloads.
     """
     if not data_dir.is_dir() and not any(
-        find(name, data_dir) for name in ("MNIST/raw", "big_cats")
+        find_data(name, data_dir) for name in ("MNIST/raw", "big_cats")
     ):
         raise DataError(
             f"There is no folder {data_dir} (data_dir). If that is spelt right, `python -m hwlib "
@@ -149,7 +149,7 @@ def mnist(data_dir: Path) -> Path:
     """The folder that holds ``MNIST/raw``, complete; downloaded below ``data_dir`` where there is
     none. DataError where it is damaged, or cannot be had.
     """
-    found = find("MNIST/raw", data_dir)
+    found = find_data("MNIST/raw", data_dir)
     if found and not damaged_mnist(found):
         return found.parents[1]
     raw = data_dir / "MNIST" / "raw"
@@ -175,7 +175,7 @@ def mnist(data_dir: Path) -> Path:
 
 def big_cats(data_dir: Path) -> Path:
     """The big cats' three splits, from Kaggle where there is none; DataError if not to be had."""
-    if found := find("big_cats", data_dir):
+    if found := find_data("big_cats", data_dir):
         return found
     remedy = (
         f"There is no folder {data_dir / 'big_cats'}. Download {BIG_CATS} from Kaggle and unpack "
@@ -206,7 +206,7 @@ def big_cats(data_dir: Path) -> Path:
 
 def pictures(name: str, data_dir: Path) -> Path:
     """The folder ``birds`` or ``dogs``, which nobody offers for download; DataError without it."""
-    if found := find(name, data_dir):
+    if found := find_data(name, data_dir):
         return found
     raise DataError(
         f"There is no folder {data_dir / name}. Put the course's pictures there, or your own, set "

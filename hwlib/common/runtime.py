@@ -1,108 +1,96 @@
-"""Where the notebook runs, where its files are kept there, and where data may lie: on Kaggle, in
-Colab or on a machine of one's own. Loads nothing that is not Python's own.
+"""Where the notebook runs, where its files are kept there, and where its data may lie: on Kaggle,
+in Colab or on a machine of one's own. Needs the standard library alone.
 """
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-NEEDED = {  # modules that the notebook imports, besides torch, and the packages that bring them
-    "numpy": "numpy",
-    "pandas": "pandas",
-    "matplotlib": "matplotlib",
-    "matplotlib_inline": "matplotlib-inline",
-    "scipy": "scipy",
-    "PIL": "Pillow",
-    "pygments": "Pygments",
-    "tqdm": "tqdm",
-    "filelock": "filelock",
-    "nbformat": "nbformat",
-    "mlxtend": "mlxtend",
-}
-SPLITS = ("train", "valid", "test")  # of the big cats
+from hwlib.common.errors import HwlibError
+from hwlib.common.project import ROOT, SPLITS
+
+COLAB = Path("/content")
+KAGGLE = Path("/kaggle")  # data sets are mounted below input/, and working/ is kept
 
 
-class PlaceError(RuntimeError):
+class SetupError(HwlibError):
     """The notebook cannot run here; the message says what to do."""
 
 
-class Place(NamedTuple):
-    """A place by name, the folder that outlives the session there, and a sentence about it."""
+class Runtime(NamedTuple):
+    """A place that runs notebooks, its folder that outlives the session, and a sentence on it."""
 
     name: str
-    kept: Path
+    storage: Path
     notice: str
 
 
-def kaggle() -> Path:
-    """Where Kaggle mounts ``input`` and keeps ``working``."""
-    return Path(os.environ.get("HWLIB_KAGGLE", "/kaggle"))
-
-
-def find_place() -> Place:
-    """Kaggle is asked for first: its machines carry Colab's variables as well."""
+def detect_runtime() -> Runtime:
+    """Return where this process runs. Kaggle comes first, since it sets Colab's variables too."""
     if "KAGGLE_KERNEL_RUN_TYPE" in os.environ or "KAGGLE_URL_BASE" in os.environ:
-        kept = kaggle() / "working"
-        return Place("Kaggle", kept, f"Kaggle: files are kept in {kept}, under Output.")
+        storage = KAGGLE / "working"
+        return Runtime("Kaggle", storage, f"Kaggle: files are kept in {storage}, under Output.")
     if "COLAB_RELEASE_TAG" in os.environ or "COLAB_GPU" in os.environ:
-        content = Path(os.environ.get("HWLIB_COLAB", "/content"))
-        drive = content / "drive" / "MyDrive"
+        drive = COLAB / "drive" / "MyDrive"
         if drive.is_dir():
-            return Place("Colab", drive, f"Colab: files are kept in your Drive, {drive}.")
-        return Place(
+            return Runtime("Colab", drive, f"Colab: files are kept in your Drive, {drive}.")
+        return Runtime(
             "Colab",
-            content,
+            COLAB,
             "Colab: Drive is not mounted, so files are lost with the session; the last cell offers "
             "them for download.",
         )
-    return Place("local", Path.cwd(), "")
+    return Runtime("local", Path.cwd(), "")
+
+
+def notebook_requirements() -> list[str]:
+    """Return the requirements of the notebook, as ``papermill>=2.5``: of an installed ``hwlib``
+    those of its package, otherwise the first paragraph of ``requirements.txt`` beside it.
+    """
+    try:
+        lines = metadata.requires("hwlib") or []
+    except metadata.PackageNotFoundError:
+        text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+        lines = text.split("\n\n")[0].splitlines()
+    return [line for line in lines if "extra ==" not in line and not line.startswith("#")]
+
+
+def is_installed(requirement: str) -> bool:
+    """Return whether the required package is installed, in whatever version."""
+    try:
+        metadata.version(re.split(r"[^\w.-]", requirement)[0])
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def missing_packages() -> list[str]:
-    """What has to be installed before the notebook can run, never torch: PlaceError where it or
-    torchvision is missing, as the right build depends on the machine.
+    """Return the requirements that are not installed. SetupError if torch or torchvision cannot be
+    imported: these are never installed here, as the right build depends on the machine.
     """
-    if lacking := [m for m in ("torch", "torchvision") if not importlib.util.find_spec(m)]:
-        raise PlaceError(f"{' and '.join(lacking)} cannot be imported; see https://pytorch.org.")
-    return [name for module, name in NEEDED.items() if not importlib.util.find_spec(module)]
+    if absent := [name for name in ("torch", "torchvision") if not importlib.util.find_spec(name)]:
+        raise SetupError(f"{' and '.join(absent)} cannot be imported; see https://pytorch.org.")
+    others = [line for line in notebook_requirements() if not line.startswith("torch")]
+    return [requirement for requirement in others if not is_installed(requirement)]
 
 
 def find_wheels() -> Path | None:
-    """A folder of wheels in a data set attached on Kaggle, for a notebook without internet."""
-    return next((path.parent for path in sorted((kaggle() / "input").glob("**/*.whl"))), None)
-
-
-def has_splits(folder: Path) -> bool:
-    """Whether the folder holds the big cats' three splits."""
-    return all((folder / split).is_dir() for split in SPLITS)
-
-
-def attached(name: str) -> Iterator[Path]:
-    """Folders of this name in data sets that are attached on Kaggle, at most four folders deep."""
-    for depth in range(1, 5):
-        yield from (kaggle() / "input").glob("*/" * depth + name)
-
-
-def find(name: str, data_dir: Path) -> Path | None:
-    """The folder ``big_cats``, ``birds``, ``dogs`` or ``MNIST/raw`` below ``data_dir``, below its
-    ``hw1_data``, or attached on Kaggle; None where it is nowhere.
+    """Return a folder of wheels in a data set attached on Kaggle, for notebooks without internet;
+    None if there is none.
     """
-    candidates = [data_dir / name, data_dir / "hw1_data" / name, *attached(name)]
-    found = [path for path in candidates if path.is_dir()]
-    if name == "big_cats":  # Kaggle's own data set holds the splits without a folder around them
-        found += [path.parent for path in attached("train") if has_splits(path.parent)]
-    return found[0] if found else None
+    return next((path.parent for path in sorted((KAGGLE / "input").glob("**/*.whl"))), None)
 
 
 def install(packages: list[str]) -> None:
-    """Install packages into the running Python, without touching what is there: from attached
-    wheels where they are, otherwise from pip's index (unless ``HWLIB_OFFLINE`` is set);
-    PlaceError where pip could not.
+    """Install packages into the running Python: from attached wheels if there are any, otherwise
+    from pip's index (unless the user set ``HWLIB_OFFLINE``). SetupError if pip fails.
     """
     if not packages:
         return
@@ -117,30 +105,53 @@ def install(packages: list[str]) -> None:
         if done.returncode == 0:
             importlib.invalidate_caches()
             return
-        reason = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
-    raise PlaceError(
+        reason = (done.stderr.strip().splitlines() or ["pip printed nothing"])[-1]
+    raise SetupError(
         f"{', '.join(packages)} could not be installed ({reason}). Turn the internet on, or attach "
         "a data set that holds their wheels."
     )
 
 
+def has_splits(folder: Path) -> bool:
+    """Return whether the folder holds the big cats' three splits."""
+    return all((folder / split).is_dir() for split in SPLITS)
+
+
+def attached_folders(name: str) -> Iterator[Path]:
+    """Yield the folders of this name in data sets attached on Kaggle, at most four folders deep."""
+    for depth in range(1, 5):
+        yield from (KAGGLE / "input").glob("*/" * depth + name)
+
+
+def find_data(name: str, data_dir: Path) -> Path | None:
+    """Return the folder ``big_cats``, ``birds``, ``dogs`` or ``MNIST/raw``: below ``data_dir``,
+    below its ``hw1_data``, or attached on Kaggle; None if it is nowhere.
+    """
+    candidates = [data_dir / name, data_dir / "hw1_data" / name, *attached_folders(name)]
+    folders = [path for path in candidates if path.is_dir()]
+    if name == "big_cats":  # Kaggle's own data set holds the splits without a folder around them
+        parents = [path.parent for path in attached_folders("train")]
+        folders += [parent for parent in parents if has_splits(parent)]
+    return folders[0] if folders else None
+
+
 def prepare(output_dir: str) -> Path:
-    """Install what is missing, say where files are kept, and make ``output_dir`` there, or where it
-    is absolute.
+    """Install what is missing, say where files are kept, and make and return the output folder:
+    ``output_dir`` there, or as it is if it is absolute.
     """
     install(missing_packages())
-    place = find_place()
-    if place.notice:
-        print(place.notice)
-    output = place.kept / output_dir
+    runtime = detect_runtime()
+    if runtime.notice:
+        print(runtime.notice)
+    output = runtime.storage / output_dir
     output.mkdir(parents=True, exist_ok=True)
-    return Path(output_dir) if place.name == "local" else output
+    return Path(output_dir) if runtime.name == "local" else output
 
 
-def offer(output: Path) -> None:
-    """In Colab without a Drive, offer the run's files for download; elsewhere they are safe."""
-    place = find_place()
-    if place.name == "Colab" and place.kept.name != "MyDrive":
+def offer_download(output: Path) -> None:
+    """Offer the files of the run for download in Colab without a Drive; elsewhere they are safe."""
+    runtime = detect_runtime()
+    if runtime.name == "Colab" and runtime.storage == COLAB:
         from google.colab import files
 
         files.download(shutil.make_archive(str(output), "zip", output))

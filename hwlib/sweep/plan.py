@@ -26,11 +26,11 @@ from fsspec.implementations.local import LocalFileSystem
 
 from hwlib.common.project import NOTEBOOK, ROOT
 from hwlib.common.results import versions, write_json
-from hwlib.common.runtime import find
+from hwlib.common.runtime import find_data
 from hwlib.run.parameters import Axes, ParameterError, Parameters, check
 from hwlib.run.profiles import Placed, Settings, collect, override, profile_path, split
 
-DATA = {"q3": ("MNIST/raw",), "q4": ("big_cats", "birds", "dogs")}  # for places.find
+DATA = {"q3": ("MNIST/raw",), "q4": ("big_cats", "birds", "dogs")}  # for find_data
 RECORD = "run.json"
 
 
@@ -67,7 +67,7 @@ def data_files(data_dir: str, questions: tuple[str, ...]) -> list[tuple[str, int
     as soon as a file is replaced.
     """
     names = [name for question in questions for name in DATA.get(question, ())]
-    folders = [folder for name in names if (folder := find(name, Path(data_dir)))]
+    folders = [folder for name in names if (folder := find_data(name, Path(data_dir)))]
     return [
         (f"{folder.name}/{path.relative_to(folder)}", path.stat().st_size, path.stat().st_mtime_ns)
         for folder in folders

@@ -1,130 +1,182 @@
-"""The notebook in imitations of Colab and Kaggle: their variables, their folders, no repository
-beside it, and this checkout hidden from the kernel.
+"""The notebook's first and last cells in imitations of Colab and Kaggle: their variables, their
+folders, no repository beside it, and every installed ``hwlib`` hidden from the kernel.
 """
 
+import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-import venv
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
-from support import ROOT
+from support import ROOT, homework_frame, small_notebook
 
-from hwlib.common import runtime as places
+from hwlib.common import runtime
 from hwlib.common.project import NOTEBOOK
 
-HIDE = f"""
-import sys
-sys.path[:] = [path for path in sys.path if path != {str(ROOT)!r}]
+HIDE = """
+import os, sys
+sys.path[:] = [path for path in sys.path if not os.path.isdir(os.path.join(path, "hwlib"))]
 sys.meta_path[:] = [finder for finder in sys.meta_path if "__editable__" not in str(finder)]
 sys.path_hooks[:] = [hook for hook in sys.path_hooks if "__editable__" not in str(hook)]
 """
-COLAB = "def download(path):\n    open('downloaded', 'w').write(path)\n"
-LIBRARY = ("hwlib", "benchmarks/results", "requirements.txt")
+FILES = "def download(path):\n    open('downloaded', 'w').write(path)\n"  # google.colab's
+VARIABLES = ("KAGGLE_KERNEL_RUN_TYPE", "KAGGLE_URL_BASE", "COLAB_RELEASE_TAG", "COLAB_GPU")
 
 
 @pytest.fixture
 def elsewhere(tmp_path):
-    """A folder whose ``site`` hides this checkout and knows a ``google.colab``."""
+    """A folder whose ``site`` hides the library and knows a ``google.colab``."""
     package = tmp_path / "site" / "google" / "colab"
     package.mkdir(parents=True)
-    (package / "files.py").write_text(COLAB)
+    (package / "files.py").write_text(FILES)
     (tmp_path / "site" / "sitecustomize.py").write_text(HIDE)
     return tmp_path
 
 
-def copy_library(target: Path) -> None:
-    for name in LIBRARY:
-        if (ROOT / name).is_dir():
-            skipped = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(ROOT / name, target / name, ignore=skipped)
-        else:
-            shutil.copy(ROOT / name, target / name)
+def relocate(text: str, elsewhere: Path) -> str:
+    """Let code look for Kaggle's and Colab's folders in ``elsewhere``."""
+    return re.sub(r'"(/kaggle|/content)', rf'"{elsewhere}\1', text)
 
 
-def bare_repository(folder: Path) -> Path:
+def copy_library(target: Path, elsewhere: Path) -> None:
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "hwlib", target / "hwlib", ignore=ignored)
+    shutil.copy(ROOT / "requirements.txt", target)
+    module = target / "hwlib" / "common" / "runtime.py"
+    module.write_text(relocate(module.read_text(), elsewhere))
+    assert module.read_text().count(str(elsewhere)) == 2
+
+
+def bare_repository(elsewhere: Path) -> Path:
     """The library as it stands, in a bare Git repository."""
-    copy_library(folder / "work")
-    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-    for command in (["init", "-q"], ["add", "-A"], [*who, "commit", "-qm", "All of it"]):
-        subprocess.run(["git", *command], cwd=folder / "work", check=True)
-    subprocess.run(["git", "clone", "-q", "--bare", "work", "bare.git"], cwd=folder, check=True)
-    return folder / "bare.git"
+    copy_library(elsewhere / "work", elsewhere)
+    author = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["add", "-A"], [*author, "commit", "-qm", "All of it"]):
+        subprocess.run(["git", *command], cwd=elsewhere / "work", check=True)
+    subprocess.run(["git", "clone", "-q", "--bare", "work", "bare.git"], cwd=elsewhere, check=True)
+    return elsewhere / "bare.git"
 
 
-def run_notebook(elsewhere: Path, cwd: Path, variables: dict[str, object], url: object) -> str:
-    """Papermill in ``cwd`` with these variables; what it says."""
+def run_frame(elsewhere: Path, cwd: Path, url: object, **variables: object) -> str:
+    """Run the cells that belong to no question by papermill; what it prints."""
+    cells = homework_frame()
+    for cell in cells:
+        cell.source = relocate(cell.source, elsewhere)
+    notebook = small_notebook(elsewhere / "frame.ipynb", cells)
     cwd.mkdir(parents=True, exist_ok=True)
     hidden = ("KAGGLE", "COLAB", "HWLIB", "XDG", "PYTHONPATH")
     env = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
     env |= {"HOME": str(elsewhere / "home"), "PYTHONPATH": str(elsewhere / "site")}
     env |= {name: str(value) for name, value in variables.items()}
-    values = {"data_source": "sample", "vgg_weights": "none", "mlp_epochs": 1, "cnn_epochs": 1}
-    values |= {"learning_rates": [0.1], "hwlib_url": str(url)}
-    papermill = [sys.executable, "-m", "papermill", str(NOTEBOOK), "run.ipynb", "--no-progress-bar"]
-    command = [*papermill, "-y", json.dumps(values)]
+    command = [sys.executable, "-m", "papermill", str(notebook), "run.ipynb", "--no-progress-bar"]
+    values = {"data_source": "sample", "vgg_weights": "none", "hwlib_url": str(url)}
+    command += ["-y", json.dumps(values)]
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
     return done.stdout + done.stderr
 
 
 def test_in_colab_it_clones_the_library_and_offers_the_files(elsewhere):
     content = elsewhere / "content"
-    variables = {"COLAB_RELEASE_TAG": "release", "HWLIB_COLAB": content}
-    said = run_notebook(elsewhere, content, variables, bare_repository(elsewhere))
+    repository = bare_repository(elsewhere)
+    said = run_frame(elsewhere, content, repository, COLAB_RELEASE_TAG="release")
     assert (content / "out/notebook/results.json").is_file(), said[-2000:]
-    assert (content / "homework-1/hwlib/mlp.py").is_file()
+    assert (content / "homework-1/hwlib/q3/mlp.py").is_file()
     offered = Path((content / "downloaded").read_text())
     with zipfile.ZipFile(offered) as archive:
-        assert {"results.json", "HW1_ID1_ID2_Q4.pkl"} <= set(archive.namelist())
+        assert "results.json" in archive.namelist()
 
 
 def test_on_kaggle_without_internet_it_takes_the_library_from_a_data_set(elsewhere):
     kaggle = elsewhere / "kaggle"
-    copy_library(kaggle / "input/homework-1/homework-1")
+    copy_library(kaggle / "input/homework-1/homework-1", elsewhere)
     variables = {
         "KAGGLE_KERNEL_RUN_TYPE": "Interactive",
-        "COLAB_RELEASE_TAG": "release",  # Kaggle's machines carry it as well
-        "HWLIB_KAGGLE": kaggle,
+        "COLAB_RELEASE_TAG": "release",  # Kaggle's machines set it as well
         "HWLIB_OFFLINE": 1,
     }
-    said = run_notebook(elsewhere, kaggle / "working", variables, "no/such/address")
+    said = run_frame(elsewhere, kaggle / "working", "no/such/address", **variables)
     assert (kaggle / "working/out/notebook/results.json").is_file(), said[-2000:]
     assert not (kaggle / "working/homework-1").exists()
-    assert "Kaggle: files are kept in" in (kaggle / "working/run.ipynb").read_text()
+    executed = (kaggle / "working/run.ipynb").read_text()
+    assert "Kaggle: files are kept in" in executed and '"name": "stderr"' not in executed
 
 
 def test_an_address_that_cannot_be_cloned_is_named(elsewhere):
-    said = run_notebook(elsewhere, elsewhere / "x", {"COLAB_GPU": ""}, "no/such/address")
+    said = run_frame(elsewhere, elsewhere / "x", "no/such/address", COLAB_GPU="")
     assert "no/such/address cannot be cloned: turn the internet on" in said
 
 
-def test_places_are_told_apart_and_kaggle_comes_first(monkeypatch, tmp_path):
-    for name in ("KAGGLE_KERNEL_RUN_TYPE", "KAGGLE_URL_BASE", "COLAB_RELEASE_TAG", "COLAB_GPU"):
+def test_kaggle_and_colab_are_told_apart_and_kaggle_comes_first(monkeypatch, tmp_path):
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    assert places.find_place().name == "local"
-    monkeypatch.setenv("HWLIB_COLAB", str(tmp_path))
+    assert runtime.detect_runtime().name == "local"
+    monkeypatch.setattr(runtime, "COLAB", tmp_path)
     monkeypatch.setenv("COLAB_RELEASE_TAG", "release")
-    assert "offers them for download" in places.find_place().notice
+    assert "offers them for download" in runtime.detect_runtime().notice
     (tmp_path / "drive/MyDrive").mkdir(parents=True)
-    assert places.find_place().kept == tmp_path / "drive/MyDrive"
+    assert runtime.detect_runtime().storage == tmp_path / "drive/MyDrive"
     monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Batch")
-    assert places.find_place().name == "Kaggle"
+    assert runtime.detect_runtime().name == "Kaggle"
+
+
+def test_data_are_found_among_what_is_attached_on_kaggle(tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "KAGGLE", tmp_path / "kaggle")
+    cats = tmp_path / "kaggle/input/cats-in-the-wild-image-classification"
+    for split in ("train", "valid", "test"):
+        (cats / split).mkdir(parents=True)
+    birds = tmp_path / "kaggle/input/datasets/somebody/homework/hw1_data/birds"
+    birds.mkdir(parents=True)
+    assert runtime.find_data("big_cats", tmp_path) == cats
+    assert runtime.find_data("birds", tmp_path) == birds
+    assert runtime.find_data("dogs", tmp_path) is None
+
+
+def imported_packages(sources: list[str]) -> set[str]:
+    """The packages, as pip names them, that bring what these sources import at any place."""
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+    names = {a.name for node in nodes if isinstance(node, ast.Import) for a in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    brought_by = metadata.packages_distributions()
+    modules = {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - {"hwlib"}
+    return {name.lower() for module in modules for name in brought_by.get(module, [module])}
+
+
+def test_the_first_paragraph_of_the_requirements_is_what_the_notebook_imports(monkeypatch):
+    def not_installed(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(runtime.metadata, "requires", not_installed)
+    required = {line.lower() for line in runtime.notebook_requirements()}
+    parts = ("common", "q1", "q2", "q3", "q4_cats", "q4_vgg")
+    modules = [path for part in parts for path in (ROOT / "hwlib" / part).rglob("*.py")]
+    cells = json.loads(NOTEBOOK.read_text())["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    imported = imported_packages([path.read_text() for path in modules] + code)
+    there_anyway = {"ipython"}  # with any notebook's kernel
+    on_its_platform_alone = {"google.colab", "google", "kagglehub"}
+    assert required | there_anyway == imported - on_its_platform_alone
+
+
+def test_an_installed_library_knows_its_requirements_without_the_file(monkeypatch, tmp_path):
+    lines = ["numpy", "papermill>=2.5", 'distributed>=2025.7; extra == "cluster"']
+    monkeypatch.setattr(runtime.metadata, "requires", lambda name: lines)
+    monkeypatch.setattr(runtime, "ROOT", tmp_path)
+    assert runtime.notebook_requirements() == ["numpy", "papermill>=2.5"]
 
 
 def test_torch_is_never_installed(monkeypatch):
-    assert not {"torch", "torchvision"} & set(places.NEEDED.values())
-    monkeypatch.setitem(places.NEEDED, "no_such_module", "no-such-package")
-    assert places.missing_packages() == ["no-such-package"]
-    find_spec = places.importlib.util.find_spec
-    monkeypatch.setattr(
-        places.importlib.util, "find_spec", lambda n: None if n == "torch" else find_spec(n)
-    )
-    with pytest.raises(places.PlaceError, match=r"torch cannot be imported.*pytorch\.org"):
-        places.missing_packages()
+    lines = ["torch", "torchvision>=0.1", "numpy", "no-such-package>=1.0"]
+    monkeypatch.setattr(runtime, "notebook_requirements", lambda: lines)
+    assert runtime.missing_packages() == ["no-such-package>=1.0"]
+    monkeypatch.setattr(runtime.importlib.util, "find_spec", lambda name: name != "torch" or None)
+    with pytest.raises(runtime.SetupError, match=r"torch cannot be imported.*pytorch\.org"):
+        runtime.missing_packages()
 
 
 def write_wheel(folder: Path) -> None:
@@ -141,15 +193,11 @@ def write_wheel(folder: Path) -> None:
 
 
 def test_without_internet_packages_come_from_attached_wheels(tmp_path, monkeypatch):
-    environment = tmp_path / "environment"
-    venv.create(environment, with_pip=True, symlinks=True)
-    python = environment / "bin" / "python"
-    monkeypatch.setattr(places.sys, "executable", str(python))
-    monkeypatch.setenv("HWLIB_KAGGLE", str(tmp_path))
+    monkeypatch.setattr(runtime, "KAGGLE", tmp_path)
+    monkeypatch.setenv("HWLIB_OFFLINE", "1")
+    monkeypatch.setenv("PIP_TARGET", str(tmp_path / "site"))
     write_wheel(tmp_path / "input" / "wheels")
-    places.install(["tiny-probe"])
-    asked = subprocess.run([python, "-c", "import tiny_probe; print(tiny_probe.answer)"],
-                           capture_output=True, text=True)  # fmt: skip
-    assert asked.stdout == "42\n"
-    with pytest.raises(places.PlaceError, match="attach a data set that holds their wheels"):
-        places.install(["no-such-package-anywhere-at-all"])
+    runtime.install(["tiny-probe>=0.5"])
+    assert (tmp_path / "site" / "tiny_probe.py").is_file()
+    with pytest.raises(runtime.SetupError, match="attach a data set that holds their wheels"):
+        runtime.install(["no-such-package-anywhere-at-all"])
