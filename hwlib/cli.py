@@ -159,21 +159,20 @@ def fetch_data(what: str, data_dir: str, offline: bool) -> None:
     """Find the real data, or download it; check that it is complete.
 
     Looks below the data folder, below its hw1_data/ and among the data sets attached on Kaggle
-    before it downloads: MNIST by torchvision's address, the big cats by kagglehub, VGG16's weights
-    into torch's cache. Nothing half-made gets a final name, so it may be interrupted at any time.
+    before it downloads: MNIST, the big cats by kagglehub, VGG16's weights into torch's cache. A
+    file gets its name when it is complete, so this may be interrupted at any time.
     """
-    if offline:
-        os.environ["HWLIB_OFFLINE"] = "1"
-    from hwlib.common import data
-    from hwlib.common import download as fetch
+    from hwlib.common.data import fetch_and_check
+    from hwlib.common.download import DATA_NAMES
+    from hwlib.common.errors import DataError
 
-    names = {"birds_dogs": ("birds", "dogs"), "all": tuple(fetch.WAYS)}.get(what, (what,))
+    names = {"birds_dogs": ("birds", "dogs"), "all": DATA_NAMES}.get(what, (what,))
     failed = 0
     for name in names:
         try:
-            found = data.fetch_and_read(name, Path(data_dir))
-            click.echo(f"{click.style('✓', fg='green')} {found}")
-        except fetch.DataError as error:
+            description = fetch_and_check(name, Path(data_dir), offline)
+            click.echo(f"{click.style('✓', fg='green')} {description}")
+        except DataError as error:
             failed += 1
             click.echo(f"{click.style('✗', fg='red')} {error}")
     if failed:

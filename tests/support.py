@@ -40,10 +40,3 @@ def homework_frame() -> list[NotebookNode]:
     cells = nbformat.read(NOTEBOOK, as_version=4).cells
     code = [cell for cell in cells if cell.cell_type == "code"]
     return [cell for cell in code if not set(QUESTIONS) & set(cell.metadata.get("tags", []))]
-
-
-def mount_memory(folder: Path, *options: str) -> bool:
-    """Mount a small file system in memory at ``folder``; whether this machine allows it."""
-    folder.mkdir(exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder)]
-    return subprocess.run(command, capture_output=True).returncode == 0

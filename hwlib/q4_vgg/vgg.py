@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from torchvision.models import VGG, VGG16_Weights, vgg16
 
 from hwlib.common import download
-from hwlib.common.download import DataError
+from hwlib.common.errors import DataError
 from hwlib.common.images import image_paths, read_image
 
 RESIZE, CROP = 256, 224
@@ -26,14 +26,6 @@ class Vgg(NamedTuple):
 
     network: VGG
     weights: str
-
-
-def usable_weights(weights: str, source: str) -> str:
-    """Return ``weights``, but ``"none"`` instead of ``"imagenet"`` if they are not cached and the
-    data are ``"sample"``, with which nothing is downloaded.
-    """
-    missing = weights == "imagenet" and not download.vgg16_file().is_file()
-    return "none" if missing and source == "sample" else weights
 
 
 def empty_vgg16() -> VGG:
@@ -84,12 +76,12 @@ def load_vgg16(weights: str, source: str, seed: int = 42) -> Vgg:
             count as ``"none"``.
         seed: of the random weights.
     """
-    weights = usable_weights(weights, source)
+    weights = download.usable_weights(weights, source)
     if weights == "none":
         torch.manual_seed(seed)
         return Vgg(vgg16(weights=None).eval(), weights)
     network = empty_vgg16()  # a quick start: the file's tensors take the place of its weights
-    path = download.vgg16() if weights == "imagenet" else weights
+    path = download.fetch_vgg16() if weights == "imagenet" else weights
     network.load_state_dict(read_weights(path), assign=True)
     return Vgg(network.float().eval(), weights)
 

@@ -17,8 +17,9 @@ from tqdm import tqdm
 from traitlets.config import Config
 
 from hwlib.common import data
-from hwlib.common import device as seeding
-from hwlib.common import download as fetch
+from hwlib.common.device import choose_device
+from hwlib.common.download import check_folder
+from hwlib.common.errors import DataError
 from hwlib.common.project import NOTEBOOK, QUESTIONS, ROOT
 from hwlib.q4_vgg import vgg
 from hwlib.run.parameters import Parameters
@@ -65,16 +66,16 @@ def check_inputs(parameters: Parameters, questions: Iterable[str]) -> None:
     """
     where = (parameters.data_dir, parameters.data_source)
     try:
-        seeding.choose_device(parameters.device)
+        choose_device(parameters.device)
         if parameters.data_source == "real" and not {"q3", "q4"}.isdisjoint(questions):
-            fetch.check_folder(Path(parameters.data_dir))
-        if "q3" in questions:
-            data.load_mnist(*where)
+            check_folder(Path(parameters.data_dir))
+        if "q3" in questions and parameters.data_source == "real":
+            data.check_mnist(parameters.data_dir)
         if "q4" in questions:
             for name in ("big_cats", "birds", "dogs"):
                 data.locate(name, *where)
             vgg.load_vgg16(parameters.vgg_weights, parameters.data_source)
-    except (data.DataError, ValueError) as error:
+    except (DataError, ValueError) as error:
         raise RunError(str(error)) from error
 
 

@@ -39,13 +39,6 @@ def test_imagenet_weights_come_from_torch_s_cache(tmp_path, monkeypatch, weights
     assert all(tensors[name].eq(0.125).all() for name in ("features.0.bias", "classifier.6.weight"))
 
 
-def test_sample_runs_never_download(tmp_path, monkeypatch):
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    assert vgg.usable_weights("imagenet", "sample") == "none"
-    assert vgg.usable_weights("imagenet", "real") == "imagenet"
-    assert vgg.usable_weights("w.pth", "sample") == "w.pth"
-
-
 @pytest.mark.parametrize("new_format", [True, False])
 def test_weights_of_half_precision_and_of_the_old_format_are_loaded(tmp_path, weights, new_format):
     """Torchvision's own file has the format that torch wrote until 2020."""
