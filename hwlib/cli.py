@@ -6,7 +6,6 @@ once.
 
 import json
 import logging
-import os
 import shlex
 import signal
 import sys
@@ -20,6 +19,7 @@ try:
     from tqdm import tqdm
 
     from hwlib import __version__
+    from hwlib.common.project import LOCATIONS
     from hwlib.run.parameters import ParameterError, check_questions
     from hwlib.run.profiles import explain, load_profile
     from hwlib.sweep.plan import plan
@@ -39,6 +39,15 @@ set_parameters = click.option(
     metavar="NAME VALUE",
     help="Set a parameter of the notebook, as in: -p learning_rate 0.1",
 )
+
+
+def command_line(name: str, overrides: tuple[tuple[str, str], ...], only: str | None) -> str:
+    """Return the command that is recorded with the results: without the places of files, which
+    are private and change no figure.
+    """
+    words = ["python", "-m", "hwlib", "export", name]
+    words += [word for pair in overrides if pair[0] not in LOCATIONS for word in ("-p", *pair)]
+    return shlex.join([*words, *(["--only", only] if only else [])])
 
 
 def stop(*_: Any) -> NoReturn:
@@ -92,9 +101,7 @@ def export(
     except ParameterError as error:
         raise click.UsageError(str(error)) from error
     out = out or Path("out") / parameters.profile
-    words = ["export", profile, *(word for pair in overrides for word in ("-p", *pair))]
-    words += ["--only", only] if only else []
-    os.environ["HWLIB_COMMAND"] = shlex.join(["python", "-m", "hwlib", *words])
+    parameters = parameters.model_copy(update={"command": command_line(profile, overrides, only)})
     from hwlib.pdf.exporter import PdfError
     from hwlib.submission.bundle import BundleError
     from hwlib.submission.export import ExportError, notice

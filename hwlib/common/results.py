@@ -1,8 +1,9 @@
-"""The figures that the homework claims: in ``results.json``, and as data in the run notebook."""
+"""The figures that the homework claims: in ``results.json``, and as data in the notebook that was
+run. One model, for whoever writes, reads, checks or compares them.
+"""
 
 import hashlib
 import json
-import os
 import platform
 import time
 from collections.abc import Iterable
@@ -16,17 +17,105 @@ import pandas as pd
 from IPython import get_ipython
 from IPython.display import display
 from nbformat import NotebookNode
+from pydantic import BaseModel, ConfigDict
 
 from hwlib import __version__
+from hwlib.common.files import replacing
+from hwlib.common.project import LOCATIONS, RESULTS
 
-PDF_INFO = "application/vnd.typstpdf+json"  # for the title block of the PDF, see hwlib.pdf
-MIME_TYPE = "application/vnd.hwlib.results+json"
+CLAIMS = "application/vnd.hwlib.results+json"  # the type of an output that holds the claims
+PDF_INFO = "application/vnd.typstpdf+json"  # of one that holds the PDF's title block, see hwlib.pdf
 BANNERS = {"sample": "Demonstration on sample data, not a submission"}
 PACKAGES = ("torch", "torchvision", "numpy", "matplotlib", "papermill")
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python, this library and what its figures depend on."""
+class Figures(BaseModel):
+    """The base of all results; a loss that is not finite survives in JSON."""
+
+    model_config = ConfigDict(ser_json_inf_nan="constants", validate_assignment=True)
+
+
+class DigitCurves(Figures):
+    """A training in Question 3: one number an epoch."""
+
+    train_loss: list[float]
+    train_accuracy: list[float]
+    test_loss: list[float]
+    test_accuracy: list[float]
+
+
+class DigitResults(Figures):
+    """Question 3: the training of part (a), and one training for each learning rate of part (b)."""
+
+    learning_rate: float
+    history: DigitCurves
+    learning_rates: dict[float, DigitCurves]
+
+
+class CatCurves(Figures):
+    """The training in Question 4.I: one number an epoch."""
+
+    train_loss: list[float]
+    train_accuracy: list[float]
+    validation_loss: list[float]
+    validation_accuracy: list[float]
+
+
+class CatResults(Figures):
+    """Question 4.I: the network that is handed in; ``test_pictures`` is a hash of the test set."""
+
+    parameters: int
+    best_epoch: int
+    validation_accuracy: float
+    test_accuracy: float
+    test_correct: int
+    test_total: int
+    test_interval_95: tuple[float, float]
+    test_pictures: str = ""
+    history: CatCurves
+
+
+class VggResults(Figures):
+    """Question 4.II: the weights, and for each picture the five best classes with probabilities."""
+
+    weights: str
+    images: dict[str, list[tuple[str, float]]]
+
+
+class Claims(Figures):
+    """What a notebook claims of its run; a question that was not run is None.
+
+    ``data`` holds a hash of each data set, ``sources`` that of the code cells that were run.
+    """
+
+    model_config = ConfigDict(extra="allow")  # a further question has figures of its own
+
+    ids: tuple[str, str]
+    date: str
+    profile: str
+    seed: int
+    device: str
+    data_source: str
+    command: str
+    versions: dict[str, str]
+    data: dict[str, str] = {}
+    sources: str = ""
+    q3: DigitResults | None = None
+    q4: CatResults | None = None
+    vgg: VggResults | None = None
+
+
+class RunResults(Claims):
+    """``results.json``: the claims, and the seconds of each question and of the whole run.
+
+    The notebook's claims have no seconds, so that equal runs give equal notebooks and PDFs.
+    """
+
+    seconds: dict[str, float]
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of Python, this library and what its figures depend on."""
     found = {"python": platform.python_version(), "hwlib": __version__}
     for package in PACKAGES:
         try:
@@ -36,50 +125,57 @@ def versions() -> dict[str, str]:
     return found
 
 
-def write_json(content: dict[str, Any], path: Path) -> None:
-    """Write under a temporary name, then rename."""
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(unfinished, path)
-
-
-def find_claims(notebook: NotebookNode) -> dict[str, Any] | None:
-    """What an executed notebook claims, from what ``Results.save`` displayed; None without that."""
+def find_claims(notebook: NotebookNode) -> Claims | None:
+    """Return what an executed notebook claims, or None if it displays no claims; a
+    pydantic.ValidationError (a ValueError) says what is wrong with claims that are incomplete.
+    """
     for cell in reversed(notebook.cells):
         for output in cell.get("outputs", []):
-            claims = output.get("data", {}).get(MIME_TYPE)
-            if isinstance(claims, dict):
-                return claims
+            content = output.get("data", {}).get(CLAIMS)
+            if content is not None:
+                return Claims.model_validate(content)
     return None
 
 
+def without_locations(source: str) -> str:
+    """Return a cell's source without the lines that only say where files are."""
+    lines = source.strip().splitlines()
+    return "\n".join(line for line in lines if not line.startswith(LOCATIONS))
+
+
 def sources_hash(sources: Iterable[str]) -> str:
-    """SHA-256 of code cells in their order, empty ones left out."""
-    stripped = [source.strip() for source in sources]
+    """Return the SHA-256 of code cells in their order, without empty ones and file locations."""
+    stripped = [without_locations(source) for source in sources]
     return hashlib.sha256(json.dumps([s for s in stripped if s]).encode()).hexdigest()
 
 
 def claimed_sources(notebook: NotebookNode) -> list[str]:
-    """The code cells down to the one that displayed the claims."""
+    """Return the sources of the code cells down to the one that displayed the claims."""
     sources = []
     for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
         sources.append(cell.source)
-        if any(MIME_TYPE in output.get("data", {}) for output in cell.outputs):
+        if any(CLAIMS in output.get("data", {}) for output in cell.outputs):
             break
     return sources
 
 
-def title_block(content: dict[str, Any]) -> dict[str, Any]:
-    """What the PDF says on its first page: who, what, when, with what."""
-    shown = ("profile", "data_source", "date", "device", "seed")
-    versions = ", ".join(f"{name} {number}" for name, number in content["versions"].items())
-    facts = [("Students", ", ".join(content["ids"]))]
-    facts += [(name.replace("_source", "").capitalize(), str(content[name])) for name in shown]
+def title_block(claims: Claims) -> dict[str, Any]:
+    """Return what the PDF says on its first page: who, what, when, with what."""
+    versions = ", ".join(f"{name} {number}" for name, number in claims.versions.items())
+    facts = {
+        "Students": ", ".join(claims.ids),
+        "Profile": claims.profile,
+        "Data": claims.data_source,
+        "Date": claims.date,
+        "Device": claims.device,
+        "Seed": str(claims.seed),
+        "Versions": versions,
+    }
     return {
-        "authors": content["ids"],
-        "date": content["date"],
-        "banner": BANNERS.get(content["data_source"], ""),
-        "facts": [*facts, ("Versions", versions)],
+        "authors": list(claims.ids),
+        "date": claims.date,
+        "banner": BANNERS.get(claims.data_source, ""),
+        "facts": list(facts.items()),
     }
 
 
@@ -87,20 +183,25 @@ class Results:
     """Collects the claims of a run, question by question, and the seconds each question took."""
 
     def __init__(
-        self, ids: tuple[str, str], profile: str, seed: int, device: str, data_source: str
+        self,
+        ids: tuple[str, str],
+        profile: str,
+        seed: int,
+        device: str,
+        data_source: str,
+        command: str,
     ):
-        self.content: dict[str, Any] = {
-            "ids": list(ids),
-            "date": date.today().isoformat(),
-            "profile": profile,
-            "seed": seed,
-            "device": device,
-            "data_source": data_source,
-            "command": os.environ.get("HWLIB_COMMAND", "none: run cell by cell, or by papermill"),
-            "versions": versions(),
-            "data": {},
-            "seconds": {},
-        }
+        self.claims = Claims(
+            ids=ids,
+            date=date.today().isoformat(),
+            profile=profile,
+            seed=seed,
+            device=device,
+            data_source=data_source,
+            command=command,
+            versions=package_versions(),
+        )
+        self.seconds: dict[str, float] = {}
         self.begun = self.question_begun = time.perf_counter()
         self.question = ""
 
@@ -112,14 +213,14 @@ class Results:
     def stop_clock(self) -> None:
         """Book the time since ``start``."""
         if self.question:
-            self.content["seconds"][self.question] = round(
-                time.perf_counter() - self.question_begun, 2
-            )
+            self.seconds[self.question] = round(time.perf_counter() - self.question_begun, 2)
         self.question = ""
 
-    def record(self, key: str, content: dict[str, Any]) -> None:
-        """Keep what a question claims, as in ``record("q3", {...})``."""
-        self.content[key] = content
+    def record(self, key: str, figures: dict[str, Any]) -> None:
+        """Keep what a question claims, as in ``record("q3", {...})``; a pydantic.ValidationError
+        says what is wrong with figures that are not as the model above says.
+        """
+        setattr(self.claims, key, figures)
 
     def note_data(self, name: str, *parts: Any) -> None:
         """Keep a hash of a question's data: tensors, arrays or pictures, in their order."""
@@ -127,7 +228,7 @@ class Results:
         for part in parts:
             array = np.asarray(part.cpu() if hasattr(part, "cpu") else part)
             digest.update(f"{array.shape} {array.dtype}".encode() + array.tobytes())
-        self.content["data"][name] = digest.hexdigest()
+        self.claims.data[name] = digest.hexdigest()
 
     def save(self, output_dir: Path) -> None:
         """Write ``results.json`` and show the claims: as lines to read, the command among them, and
@@ -136,17 +237,19 @@ class Results:
         """
         self.stop_clock()
         if shell := get_ipython():
-            self.content["sources"] = sources_hash(shell.history_manager.input_hist_raw)
-        self.content["seconds"]["total"] = round(time.perf_counter() - self.begun, 2)
-        write_json(self.content, output_dir / "results.json")
-        said = f"{self.content['command']}\nresults.json is written."
-        timeless = {key: value for key, value in self.content.items() if key != "seconds"}
-        shown = {MIME_TYPE: timeless, PDF_INFO: title_block(self.content), "text/plain": said}
+            self.claims.sources = sources_hash(shell.history_manager.input_hist_raw)
+        self.seconds["total"] = round(time.perf_counter() - self.begun, 2)
+        claims = self.claims.model_dump(mode="json", exclude_none=True)
+        with replacing(output_dir / RESULTS) as unfinished:
+            results = RunResults(**claims, seconds=self.seconds)
+            unfinished.write_text(results.model_dump_json(indent=1, exclude_none=True) + "\n")
+        text = f"{self.claims.command}\n{RESULTS} is written."
+        shown = {CLAIMS: claims, PDF_INFO: title_block(self.claims), "text/plain": text}
         display(shown, raw=True)
 
     def table(self) -> pd.DataFrame:
-        """What somebody needs to get the same figures again, for people."""
+        """Return a table of what somebody needs to get the same figures again."""
         keys = ("profile", "data_source", "seed", "device")
-        rows = {key: self.content[key] for key in keys} | self.content["versions"]
-        rows |= {f"SHA-256 of {name}": found[:16] for name, found in self.content["data"].items()}
+        rows = {key: getattr(self.claims, key) for key in keys} | self.claims.versions
+        rows |= {f"SHA-256 of {name}": digest[:16] for name, digest in self.claims.data.items()}
         return pd.DataFrame({"value": rows})

@@ -6,10 +6,11 @@ import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import papermill
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
@@ -19,15 +20,17 @@ from traitlets.config import Config
 from hwlib.common import data
 from hwlib.common.device import choose_device
 from hwlib.common.download import check_folder
-from hwlib.common.errors import DataError
+from hwlib.common.errors import DataError, HwlibError
 from hwlib.common.project import NOTEBOOK, QUESTIONS, ROOT
+from hwlib.common.results import without_locations
 from hwlib.q4_vgg import vgg
 from hwlib.run.parameters import Parameters
 
 QUIET_SECONDS = 60  # between two lines of a long run that is logged
+LONGEST_SOCKET = 90  # characters; the system allows 107, and a number is added
 
 
-class RunError(RuntimeError):
+class RunError(HwlibError):
     """The notebook cannot be run, or a cell failed; the message says where and what to do next."""
 
 
@@ -106,8 +109,8 @@ def is_progress(output: NotebookNode) -> bool:
 
 
 def clean(notebook: NotebookNode) -> NotebookNode:
-    """Drop what differs from run to run: paths of this machine, times of every cell, progress bars,
-    and the random name of the cell that papermill put in.
+    """Drop what differs from run to run: times of every cell, progress bars, the random name of the
+    cell that papermill put in, and its lines that say where files of this machine are.
     """
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
@@ -116,32 +119,56 @@ def clean(notebook: NotebookNode) -> NotebookNode:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if not is_progress(output)]
         if "injected-parameters" in (cell.metadata.get("tags") or []):
-            cell.id = "cell-injected"
+            cell.id, cell.source = "cell-injected", without_locations(cell.source)
     return notebook
 
 
+class InterpreterKernelManager(AsyncKernelManager):
+    """Starts a kernel of the interpreter that runs this, which finds the same ``hwlib``, whatever
+    kernel is installed under the name ``python3``.
+    """
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """The command and the environment of the kernel."""
+        paths = [str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+        return KernelSpec(
+            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            display_name="Python 3",
+            language="python",
+            env={
+                "PYTHONPATH": os.pathsep.join(dict.fromkeys(filter(None, paths))),
+                "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+            },
+        )
+
+
 def own_sockets(folder: str) -> Config:
-    """A kernel talks by sockets in ``folder``, its own, and complains of no interrupt at length."""
-    transport = "ipc" if os.name == "posix" else "tcp"
-    connection = {"transport": transport, "connection_file": str(Path(folder) / "kernel.json")}
+    """Return the settings of a kernel that talks by sockets in ``folder``, or by TCP if their names
+    would be too long, and that does not log an interrupt at length.
+    """
+    file = str(Path(folder) / "kernel.json")
+    short = os.name == "posix" and len(file) < LONGEST_SOCKET
+    connection = {"transport": "ipc" if short else "tcp", "connection_file": file}
     quiet = {"extra_arguments": ["--log-level=CRITICAL"]}
     return Config({"KernelManager": connection, "NotebookClient": quiet})
 
 
 def execute(
-    parameters: Parameters, questions: tuple[str, ...], target: Path, **options: Any
+    parameters: Parameters,
+    questions: tuple[str, ...],
+    target: Path,
+    *,
+    notebook: Path = NOTEBOOK,
+    kernel_manager_class: type[AsyncKernelManager] = InterpreterKernelManager,
 ) -> None:
-    """Run the notebook from its first cell to its last; RunError where a cell raised, KernelDied
-    where the kernel died.
+    """Run the notebook from its first cell to its last; RunError if a cell raised, KernelDied if
+    the kernel died.
 
-    Whatever was executed stands in ``target`` afterwards, also after a failure or an interrupt;
-    ``options`` are ``papermill.execute_notebook``'s.
+    Whatever was executed stands in ``target`` afterwards, also after a failure or an interrupt.
     """
     chosen = target.with_suffix(".selected.ipynb")
-    nbformat.write(select(nbformat.read(NOTEBOOK, as_version=4), questions), chosen)
-    paths = [str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, paths)))
-    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    nbformat.write(select(nbformat.read(notebook, as_version=4), questions), chosen)
     live = sys.stderr.isatty()
     try:
         with tempfile.TemporaryDirectory(prefix="hwlib-kernel-") as sockets:
@@ -153,7 +180,8 @@ def execute(
                 progress_bar=live,
                 stderr_file=LastLine(live),
                 config=own_sockets(sockets),
-                **options,
+                kernel_manager_class=kernel_manager_class,
+                coalesce_streams=True,
             )
     except PapermillExecutionError as error:
         failed = nbformat.read(target, as_version=4)

@@ -86,6 +86,7 @@ class Parameters(BaseModel):
     cnn_epochs: Epochs = 120
     vgg_weights: Weights = "imagenet"
     output_dir: Text = "out/notebook"
+    command: Text = "none: run cell by cell, or by papermill"
     hwlib_url: Text = "https://github.com/OWNER/homework-1"
 
     @model_validator(mode="after")

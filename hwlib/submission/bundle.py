@@ -1,23 +1,18 @@
 """The zip that is handed in: five files under their agreed names, always the same bytes."""
 
-import re
 import stat
 import zipfile
 import zlib
 from pathlib import Path
 
-ENDINGS = (".ipynb", ".pdf", ".py", "_Q3.pkl", "_Q4.pkl")
-STEM = re.compile(r"HW1_(ID1|\d{9})_(ID2|\d{9})")
+from hwlib.common.errors import HwlibError
+from hwlib.common.project import ENDINGS, STEM
+
 MAX_BYTES = 500_000_000  # of all files together; a bundle of ours is below ten million
 
 
-class BundleError(ValueError):
+class BundleError(HwlibError):
     """A bundle is not what it must be, or not what it claims to be; the message is a sentence."""
-
-
-def stem_of(id1: str, id2: str) -> str:
-    """``HW1_<ID1>_<ID2>``, with which every file's name begins."""
-    return f"HW1_{id1}_{id2}"
 
 
 def write_bundle(folder: Path, stem: str) -> Path:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from hwlib.common.project import NOTEBOOK, QUESTIONS
+from hwlib.common.project import ENDINGS, NOTEBOOK, QUESTIONS, stem_of
 from hwlib.pdf.exporter import make_pdf
 from hwlib.q4_cats import cnn
 from hwlib.run.notebook import RunError, check_inputs, execute
 from hwlib.run.parameters import Parameters
-from hwlib.submission.bundle import ENDINGS, stem_of, write_bundle
+from hwlib.submission.bundle import write_bundle
 from hwlib.submission.verify import verify
 
 WORKSHOP = ".partial"

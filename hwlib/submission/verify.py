@@ -6,70 +6,52 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import nbformat
 import pypdfium2
 from nbformat import NotebookNode
+from pydantic import ValidationError
 
-from hwlib.common.project import ROOT
-from hwlib.common.results import claimed_sources, find_claims, sources_hash
+from hwlib.common.project import PLACEHOLDERS, ROOT, stem_of
+from hwlib.common.results import (
+    CatResults,
+    Claims,
+    DigitResults,
+    claimed_sources,
+    find_claims,
+    sources_hash,
+)
 from hwlib.pdf import proof
 from hwlib.pdf.blocks import MarkupBlock
 from hwlib.pdf.exporter import TypstPDFExporter, notebook_hash
-from hwlib.submission.bundle import BundleError, read_bundle, stem_of
+from hwlib.submission.bundle import BundleError, read_bundle
+from hwlib.submission.report import CatScore, Check, DigitScore, Report
 
 CLASS_FILE_IMPORTS = {
     "torch", "math", "typing", "collections", "functools", "dataclasses", "__future__",
 }  # fmt: skip
 UNWANTED_NAMES = {"open", "eval", "exec", "compile", "__import__", "globals", "input"}
-UNNAMED = {"ID1", "ID2"}
-DATA = {"real": "real data", "sample": "sample data, not a submission"}
+DATA_NAMES = {"real": "real data", "sample": "sample data, not a submission"}
 Q3_TOLERANCE = 0.0002  # devices round differently: two of 10,000 digits
 TIME_LIMIT = 300  # seconds for scoring both pickles
 
-Figures = dict[str, Any]
+
+class ScoreRequest(NamedTuple):
+    """What is to be scored: the bundle's stem, where data are, which, and a folder of pictures."""
+
+    stem: str
+    data_dir: str
+    data_source: str
+    big_cats: str | None
 
 
-class Check(NamedTuple):
-    """One line of the checklist."""
+class Scores(NamedTuple):
+    """Both scores; a sentence says why there is none."""
 
-    name: str
-    ok: bool
-    message: str
-
-
-@dataclass
-class Report:
-    """The checklist, and the figures that were computed again."""
-
-    checks: list[Check] = field(default_factory=list)
-    q3: Figures = field(default_factory=dict)
-    q4: Figures = field(default_factory=dict)
-
-    @property
-    def ok(self) -> bool:
-        """Whether every check holds."""
-        return bool(self.checks) and all(check.ok for check in self.checks)
-
-    def check(self, name: str, task: Callable[[], str]) -> bool:
-        """Run one check, which returns its message or raises, and note the outcome."""
-        try:
-            self.checks.append(Check(name, True, task()))
-        except BundleError as error:
-            self.checks.append(Check(name, False, str(error)))
-        except Exception as error:  # whatever a malformed file leads to, it is refused
-            reason = f"This part of the bundle is malformed ({type(error).__name__}: {error})."
-            self.checks.append(Check(name, False, reason))
-        return self.checks[-1].ok
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report as JSON holds it."""
-        checks = [check._asdict() for check in self.checks]
-        return {"ok": self.ok, "checks": checks, "q3": self.q3, "q4": self.q4}
+    q3: DigitScore | str
+    q4: CatScore | str
 
 
 def read_notebook(content: bytes) -> NotebookNode:
@@ -82,8 +64,8 @@ def read_notebook(content: bytes) -> NotebookNode:
         raise BundleError(f"The notebook cannot be read: {type(error).__name__}.") from error
 
 
-def check_executed(notebook: NotebookNode, claims: Figures | None) -> str:
-    """Every code cell was run once, from top to bottom, without an error, and not changed since."""
+def check_executed(notebook: NotebookNode) -> str:
+    """Say that every code cell was run once, from top to bottom, without an error."""
     cells = [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
     for wanted, cell in enumerate(cells, start=1):
         count = cell.execution_count
@@ -94,40 +76,57 @@ def check_executed(notebook: NotebookNode, claims: Figures | None) -> str:
                 f"Code cell {wanted} of the notebook has the number {count}: the notebook was not "
                 "run from top to bottom in one go."
             )
-    if claims and claims.get("sources") != sources_hash(claimed_sources(notebook)):
-        raise BundleError("A code cell of the notebook was changed after it was run.")
     return f"executed from top to bottom, {len(cells)} code cells, no error"
 
 
-def check_claims(claims: Figures | None) -> str:
-    """The notebook says what it found, and on which data."""
+def read_claims(notebook: NotebookNode) -> Claims:
+    """Return what the notebook claims of all questions; BundleError if anything is missing."""
+    try:
+        claims = find_claims(notebook)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = ".".join(map(str, problem["loc"]))
+        raise BundleError(
+            f"The notebook's claims are incomplete ({name}: {problem['msg']})."
+        ) from error
     if claims is None:
         raise BundleError("The notebook holds no claims; its last cell was not run.")
-    try:
-        accuracy = float(claims["q3"]["history"]["test_accuracy"][-1])
-        names = ("test_correct", "test_total", "parameters")
-        correct, total, _ = (int(claims["q4"][name]) for name in names)
-        data = DATA[claims["data_source"]]
-    except (KeyError, TypeError, IndexError, ValueError) as error:
-        raise BundleError(f"The notebook's claims are incomplete ({error}).") from error
-    return f"{accuracy:.4f} on MNIST, {correct} of {total} big cats; {data}"
+    claimed_figures(claims)
+    if claims.data_source not in DATA_NAMES:
+        raise BundleError(f"The notebook's claims are incomplete (data {claims.data_source!r}).")
+    return claims
 
 
-def check_ids(stem: str, claims: Figures) -> str:
-    """The files are named after the pair that the notebook names."""
-    ids = claims.get("ids", [])
-    pair = " and ".join(ids)
-    if stem != stem_of(*ids):
+def claimed_figures(claims: Claims) -> tuple[DigitResults, CatResults]:
+    """Return what is claimed of Questions 3 and 4.I; BundleError if one of them was not run."""
+    if claims.q3 is None or claims.q4 is None or not claims.q3.history.test_accuracy:
+        raise BundleError("The notebook's claims are incomplete: a question was not run.")
+    return claims.q3, claims.q4
+
+
+def check_claims(claims: Claims, notebook: NotebookNode) -> str:
+    """Say what the notebook claims, on which data; BundleError if its code was changed since."""
+    digits, cats = claimed_figures(claims)
+    if claims.sources != sources_hash(claimed_sources(notebook)):
+        raise BundleError("A code cell of the notebook was changed after it was run.")
+    accuracy, data = digits.history.test_accuracy[-1], DATA_NAMES[claims.data_source]
+    return f"{accuracy:.4f} on MNIST, {cats.test_correct} of {cats.test_total} big cats; {data}"
+
+
+def check_ids(stem: str, claims: Claims) -> str:
+    """Say that the files are named after the pair that the notebook names."""
+    pair = " and ".join(claims.ids)
+    if stem != stem_of(*claims.ids):
         raise BundleError(f"The files are named {stem}, the notebook was run for {pair}.")
-    return f"IDs {pair}" if UNNAMED.isdisjoint(ids) else "placeholders, not IDs"
+    return f"IDs {pair}" if set(PLACEHOLDERS).isdisjoint(claims.ids) else "placeholders, not IDs"
 
 
-def check_submission(claims: Figures) -> str:
-    """The notebook was run on real data, and for two students."""
-    if claims["data_source"] != "real":
+def check_submission(claims: Claims) -> str:
+    """Say that the notebook was run on real data, and for two students."""
+    if claims.data_source != "real":
         raise BundleError("A demonstration on sample data, not a submission.")
-    if not UNNAMED.isdisjoint(claims.get("ids", [])):
-        raise BundleError(f"{' and '.join(claims['ids'])} are placeholders, not IDs.")
+    if not set(PLACEHOLDERS).isdisjoint(claims.ids):
+        raise BundleError(f"{' and '.join(claims.ids)} are placeholders, not IDs.")
     return "real data, and IDs"
 
 
@@ -166,19 +165,15 @@ def check_class_file(content: bytes) -> str:
     return "imports torch alone"
 
 
-def rescore(files: dict[str, bytes], request: dict[str, Any]) -> dict[str, Figures]:
-    """The pickles' scores by question, or ``{"error": sentence}``, from a process of its own. It
-    leaves them as files: what the class file prints counts for nothing.
+def rescore(files: dict[str, bytes], request: ScoreRequest) -> Scores:
+    """Return the pickles' scores from a process of its own, which leaves them as files: what the
+    class file prints counts for nothing. A question that could not be scored is a sentence.
     """
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         for ending, content in files.items():
-            Path(folder, f"{request['stem']}{ending}").write_bytes(content)
-        command = [
-            sys.executable,
-            "-m",
-            "hwlib.submission.score",
-            json.dumps(request | {"folder": folder}),
-        ]
+            Path(folder, f"{request.stem}{ending}").write_bytes(content)
+        asked = json.dumps(request._asdict() | {"folder": folder})
+        command = [sys.executable, "-m", "hwlib.submission.score", asked]
         env = os.environ | {"PYTHONPATH": str(ROOT)}
         try:
             done = subprocess.run(
@@ -187,79 +182,94 @@ def rescore(files: dict[str, bytes], request: dict[str, Any]) -> dict[str, Figur
             reason = f"Scoring failed: {(done.stderr.strip().splitlines() or ['no message'])[-1]}"
         except subprocess.TimeoutExpired:
             reason = f"Scoring took longer than {TIME_LIMIT} s and was stopped."
-        found = {name: Path(folder, f"{name}.json") for name in ("q3", "q4")}
-        return {
+        answers = {
             name: json.loads(path.read_text()) if path.exists() else {"error": reason}
-            for name, path in found.items()
+            for name in ("q3", "q4")
+            for path in [Path(folder, f"{name}.json")]
         }
+    q3, q4 = answers["q3"], answers["q4"]
+    return Scores(
+        q3["error"] if "error" in q3 else DigitScore(**q3),
+        q4["error"] if "error" in q4 else CatScore(**q4),
+    )
 
 
-def compare_q3(found: Figures, claimed: Figures) -> str:
-    """The Q3 pickle has the claimed accuracy."""
-    accuracy, claim = found["test_accuracy"], claimed["history"]["test_accuracy"][-1]
-    if not abs(claim - accuracy) <= Q3_TOLERANCE:  # a NaN is not within it
-        raise BundleError(f"Q3: test accuracy {accuracy:.4f} scored, {claim:.4f} claimed.")
+def compare_q3(score: DigitScore, claim: DigitResults) -> str:
+    """Say that the Q3 pickle has the claimed accuracy."""
+    accuracy, claimed = score.test_accuracy, claim.history.test_accuracy[-1]
+    if not abs(claimed - accuracy) <= Q3_TOLERANCE:  # a NaN is not within it
+        raise BundleError(f"Q3: test accuracy {accuracy:.4f} scored, {claimed:.4f} claimed.")
     return f"test accuracy {accuracy:.4f}, as claimed"
 
 
-def compare_q4(found: Figures, claimed: Figures, own_folder: bool) -> str:
-    """The Q4 pickle has the claimed parameters, and right answers on the claim's pictures."""
-    correct, total, parameters = found["correct"], found["total"], found["parameters"]
-    if parameters != claimed["parameters"]:
-        raise BundleError(f"Q4: {parameters:,} parameters, {claimed['parameters']:,} claimed.")
-    figure = f"{correct} of {total} ({found['accuracy']:.1%}), {parameters:,} parameters"
-    if own_folder and found["pictures"] != claimed.get("test_pictures"):
+def compare_q4(score: CatScore, claim: CatResults, own_folder: bool) -> str:
+    """Say that the Q4 pickle has the claimed parameters, and right answers on the claim's pictures;
+    with a folder of the grader's own, other pictures are no contradiction.
+    """
+    if score.parameters != claim.parameters:
+        raise BundleError(f"Q4: {score.parameters:,} parameters, {claim.parameters:,} claimed.")
+    figure = (
+        f"{score.correct} of {score.total} ({score.accuracy:.1%}), {score.parameters:,} parameters"
+    )
+    if own_folder and score.pictures != claim.test_pictures:
         return f"{figure}; other pictures than the claim's, so not compared"
-    claim = (claimed["test_correct"], claimed["test_total"])
-    if (correct, total) != claim:
-        raise BundleError(f"Q4: {figure} scored, {claim[0]} of {claim[1]} claimed.")
+    if (score.correct, score.total) != (claim.test_correct, claim.test_total):
+        claimed = f"{claim.test_correct} of {claim.test_total}"
+        raise BundleError(f"Q4: {figure} scored, {claimed} claimed.")
     return f"{figure}, as claimed"
 
 
 def check_scores(
-    report: Report, files: dict[str, bytes], claims: Figures, request: dict[str, Any]
+    report: Report, files: dict[str, bytes], claims: Claims, request: ScoreRequest
 ) -> None:
     """Score both pickles and note how they compare with the claims."""
-    scores = rescore(files, request)
-    own_folder = request["big_cats"] is not None
-    tasks = {
-        "q3": lambda: compare_q3(scores["q3"], claims["q3"]),
-        "q4": lambda: compare_q4(scores["q4"], claims["q4"], own_folder),
-    }
-    for name, task in tasks.items():
-        if "error" in scores[name]:
-            report.checks.append(Check(name, False, scores[name]["error"]))
-        else:
-            setattr(report, name, scores[name])
-            report.check(name, task)
+    digits, cats = claimed_figures(claims)
+    q3, q4 = rescore(files, request)
+    if isinstance(q3, str):
+        report.checks.append(Check("q3", False, q3))
+    else:
+        report.q3 = q3
+        report.check("q3", lambda: compare_q3(q3, digits))
+    if isinstance(q4, str):
+        report.checks.append(Check("q4", False, q4))
+    else:
+        report.q4 = q4
+        report.check("q4", lambda: compare_q4(q4, cats, request.big_cats is not None))
 
 
 def verify(
     path: Path, data_dir: str = "data", big_cats: str | None = None, submission: bool = False
 ) -> Report:
-    """Check a bundle; what cannot be checked after a failure is left out.
+    """Check a bundle and return the report; what cannot be checked after a failure is left out.
 
-    ``data_dir`` holds MNIST and ``big_cats/test``, in whose place Question 4 is scored on the class
-    folders in ``big_cats``; a ``submission`` on sample data or under placeholders is refused.
+    ``data_dir`` holds MNIST and ``big_cats/test``; Question 4 is scored on the class folders in
+    ``big_cats`` instead if that is given. A ``submission`` on sample data or under placeholders is
+    refused.
     """
-    report, found = Report(), {}
+    report = Report()
+    bundle: dict[str, Any] = {}
 
     def read() -> str:
-        found["files"] = read_bundle(path)
-        found["notebook"] = read_notebook(found["files"][".ipynb"])
+        bundle["files"] = read_bundle(path)
+        bundle["notebook"] = read_notebook(bundle["files"][".ipynb"])
         return "five files, named as agreed"
+
+    def claim() -> str:
+        bundle["claims"] = read_claims(notebook)
+        return check_claims(bundle["claims"], notebook)
 
     if not report.check("bundle", read):
         return report
-    files, notebook = found["files"], found["notebook"]
-    claims = find_claims(notebook)
-    report.check("notebook", lambda: check_executed(notebook, claims))
+    files, notebook = bundle["files"], bundle["notebook"]
+    report.check("notebook", lambda: check_executed(notebook))
     report.check("pdf", lambda: check_pdf(files[".pdf"], notebook))
     usable = report.check("class file", lambda: check_class_file(files[".py"]))
-    if report.check("claims", lambda: check_claims(claims)) and usable:
+    report.check("claims", claim)
+    if claims := bundle.get("claims"):
         report.check("ids", lambda: check_ids(path.stem, claims))
         if submission:
             report.check("submission", lambda: check_submission(claims))
-        request = {"stem": path.stem, "data_dir": data_dir, "big_cats": big_cats}
-        check_scores(report, files, claims, request | {"data_source": claims["data_source"]})
+        if usable:
+            request = ScoreRequest(path.stem, data_dir, claims.data_source, big_cats)
+            check_scores(report, files, claims, request)
     return report

@@ -24,8 +24,9 @@ from typing import Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from hwlib.common.project import NOTEBOOK, ROOT
-from hwlib.common.results import versions, write_json
+from hwlib.common.files import replacing
+from hwlib.common.project import LOCATIONS, NOTEBOOK, ROOT
+from hwlib.common.results import package_versions
 from hwlib.common.runtime import find_data
 from hwlib.run.parameters import Axes, ParameterError, Parameters, check
 from hwlib.run.profiles import Placed, Settings, collect, override, profile_path, split
@@ -78,7 +79,7 @@ def data_files(data_dir: str, questions: tuple[str, ...]) -> list[tuple[str, int
 
 def fingerprint(content: dict[str, Any], questions: tuple[str, ...], code: str) -> str:
     """The name of a run; where files lie and where the figures go makes no difference."""
-    places = ("data_dir", "output_dir", "hwlib_url")
+    places = (*LOCATIONS, "command", "hwlib_url")
     decisive = {name: value for name, value in content.items() if name not in places}
     if (weights := Path(content["vgg_weights"])).is_file():
         decisive["vgg_weights"] = (weights.stat().st_size, weights.stat().st_mtime_ns)
@@ -183,13 +184,14 @@ def publish(folder: Path, run: Run, seconds: float, traceback: str = "") -> None
         "parameters": run.parameters,
         "questions": run.questions,
         "traceback": traceback,
-        "versions": versions(),
+        "versions": package_versions(),
         "device": results.get("device", run.parameters["device"]),
         "host": platform.node(),
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "files": {name: sha256(content) for name, content in contents.items()},
     }
-    write_json(record, folder / RECORD)
+    with replacing(folder / RECORD) as unfinished:
+        unfinished.write_text(json.dumps(record, indent=1))
     files, root = fsspec.url_to_fs(f"{run.out}/runs/{run.key}")
     with suppress(FileNotFoundError):
         files.rm(root, recursive=True)

@@ -11,7 +11,7 @@ PARAMETERS = Parameters(seed=7)
 
 
 @pytest.fixture
-def use_notebook(tmp_path, monkeypatch):
+def use_notebook(tmp_path):
     """Let ``run`` take a small notebook with a parameters cell and these cells for the homework."""
 
     def write(*cells):
@@ -21,7 +21,6 @@ def use_notebook(tmp_path, monkeypatch):
         }
         path = tmp_path / "small.ipynb"
         nbformat.write(new_notebook(cells=[head, *cells], metadata=metadata), path)
-        monkeypatch.setattr(run, "NOTEBOOK", path)
         return tmp_path / "executed.ipynb"
 
     return write
@@ -33,7 +32,7 @@ def tagged(source: str, question: str):
 
 def test_parameters_are_injected_and_paths_are_not_kept(use_notebook):
     target = use_notebook(new_code_cell("print('seed is', seed)"))
-    run.execute(PARAMETERS, run.QUESTIONS, target)
+    run.execute(PARAMETERS, run.QUESTIONS, target, notebook=target.with_name("small.ipynb"))
     executed = nbformat.read(target, as_version=4)
     assert executed.cells[-1].outputs[0].text == "seed is 7\n"
     assert "papermill" not in executed.metadata and str(target.parent) not in target.read_text()
@@ -41,7 +40,7 @@ def test_parameters_are_injected_and_paths_are_not_kept(use_notebook):
 
 def test_only_the_chosen_questions_are_run(use_notebook):
     target = use_notebook(tagged("1 / 0", "q1"), new_markdown_cell("kept"), tagged("x = 3", "q3"))
-    run.execute(PARAMETERS, ("q3",), target)
+    run.execute(PARAMETERS, ("q3",), target, notebook=target.with_name("small.ipynb"))
     sources = [cell.source for cell in nbformat.read(target, as_version=4).cells]
     assert "1 / 0" not in sources and "kept" in sources and "x = 3" in sources
 
@@ -49,7 +48,7 @@ def test_only_the_chosen_questions_are_run(use_notebook):
 def test_a_failing_cell_is_named_and_what_ran_is_kept(use_notebook):
     target = use_notebook(new_code_cell("print('before')"), tagged("value = 1\nvalue / 0", "q2"))
     with pytest.raises(run.RunError) as failure:
-        run.execute(PARAMETERS, run.QUESTIONS, target)
+        run.execute(PARAMETERS, run.QUESTIONS, target, notebook=target.with_name("small.ipynb"))
     message = str(failure.value)
     assert "question 2" in message and "ZeroDivisionError: division by zero" in message
     assert "value / 0" in message and "Traceback" not in message
@@ -59,7 +58,7 @@ def test_a_failing_cell_is_named_and_what_ran_is_kept(use_notebook):
 def test_a_dying_kernel_is_reported(use_notebook):
     target = use_notebook(new_code_cell("import os\nos._exit(1)"))
     with pytest.raises(run.RunError, match="kernel died"):
-        run.execute(PARAMETERS, run.QUESTIONS, target)
+        run.execute(PARAMETERS, run.QUESTIONS, target, notebook=target.with_name("small.ipynb"))
 
 
 def test_missing_inputs_are_found_before_a_kernel_starts(tmp_path):
@@ -80,7 +79,7 @@ def test_progress_bars_are_not_kept_and_warnings_are(use_notebook):
     target = use_notebook(
         new_code_cell(bars), new_code_cell("import sys\nprint('careful', file=sys.stderr)")
     )
-    run.execute(PARAMETERS, run.QUESTIONS, target)
+    run.execute(PARAMETERS, run.QUESTIONS, target, notebook=target.with_name("small.ipynb"))
     first, second = nbformat.read(target, as_version=4).cells[-2:]
     assert first.outputs == [] and second.outputs[0].text == "careful\n"
 

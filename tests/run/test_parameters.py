@@ -3,6 +3,7 @@ import ast
 import nbformat
 import pytest
 
+from hwlib.common.project import NOTEBOOK, STEM, stem_of
 from hwlib.run import parameters
 from hwlib.run.parameters import ParameterError, check_questions
 from hwlib.run.profiles import load_profile
@@ -10,7 +11,7 @@ from hwlib.run.profiles import load_profile
 
 def notebook_defaults() -> dict[str, tuple[str, object]]:
     """Name, type and default of every line of the notebook's parameters cell."""
-    cells = nbformat.read(parameters.NOTEBOOK, as_version=4).cells
+    cells = nbformat.read(NOTEBOOK, as_version=4).cells
     (cell,) = [c for c in cells if "parameters" in c.metadata.get("tags", [])]
     assert all(" # " in line for line in cell.source.splitlines()), "every parameter has a comment"
     lines = ast.parse(cell.source).body
@@ -80,14 +81,14 @@ def test_only_changes_are_injected():
         ("data_source", "imaginary", "'real' or 'sample'"),
         ("vgg_weights", "no-such-file.pth", "existing file"),
         ("id1", "../../x", "9 digits"),
-        ("id1", "ID2", "two different"),
+        ("id1", "ID2", "9 digits"),
     ],
 )
 def test_wrong_parameters_are_refused_with_a_hint(name, value, hint):
     with pytest.raises(ParameterError) as refusal:
         load_profile("demo", [(name, value)])
     assert hint in str(refusal.value)
-    assert name in str(refusal.value) or name == "learning_rates" or value == "ID2"
+    assert name in str(refusal.value) or name == "learning_rates"
 
 
 @pytest.mark.parametrize(
@@ -105,6 +106,17 @@ def test_wrong_files_are_refused_with_a_hint(tmp_path, text, hint):
     (tmp_path / "wrong.yaml").write_text(text)
     with pytest.raises(ParameterError, match=hint.replace("?", r"\?")):
         load_profile(str(tmp_path / "wrong.yaml"))
+
+
+@pytest.mark.parametrize("id1", ["ID1", "ID2", "123456789", "12345678", "\u0661" * 9])
+@pytest.mark.parametrize("id2", ["ID1", "ID2", "987654321", "123456789"])
+def test_the_pairs_that_are_accepted_are_those_that_name_files(id1, id2):
+    accepted = True
+    try:
+        load_profile("demo", [("id1", id1), ("id2", id2)])
+    except ParameterError:
+        accepted = False
+    assert accepted == (id1 != id2 and STEM.fullmatch(stem_of(id1, id2)) is not None)
 
 
 def test_unknown_profiles_and_questions_are_refused():

@@ -15,10 +15,10 @@ import torch
 from filelock import FileLock
 from support import ROOT, listen_to_ctrl_c, run_hwlib
 
+from hwlib.common.project import ENDINGS
 from hwlib.common.results import find_claims
 from hwlib.q4_cats import cnn
 from hwlib.run.parameters import Parameters
-from hwlib.submission.bundle import ENDINGS
 from hwlib.submission.export import notice, publish, wanted_files
 
 STEM = "HW1_ID1_ID2"
@@ -49,7 +49,8 @@ def test_results_hold_what_the_contract_says(exported):
     assert all(len(top) == 5 for top in results["vgg"]["images"].values())
     assert len(results["vgg"]["images"]) == 3
     notebook = nbformat.read(exported / f"{STEM}.ipynb", as_version=4)
-    assert find_claims(notebook) == results
+    claims = find_claims(notebook).model_dump(mode="json", exclude_none=True)
+    assert claims == {name: value for name, value in results.items() if name != "seconds"}
 
 
 def test_pickles_are_plain_tensors(exported):
