@@ -18,7 +18,8 @@ ENDINGS = (".ipynb", ".pdf", ".py", "_Q3.pkl", "_Q4.pkl")  # of the files in the
 ENDING_OF = {"q3": ("_Q3.pkl",), "q4": ("_Q4.pkl", ".py")}  # what one question alone makes
 RESULTS = "results.json"
 
-LOCATIONS = ("data_dir", "output_dir")  # parameters that say where files are, and change no figure
+LOCATIONS = ("data_dir", "output_dir")  # parameters that say where files are
+WITHOUT_EFFECT = (*LOCATIONS, "hwlib_url", "command")  # parameters that change no figure
 
 
 def stem_of(id1: str, id2: str) -> str:

@@ -5,6 +5,7 @@ run. One model, for whoever writes, reads, checks or compares them.
 import hashlib
 import json
 import platform
+import re
 import time
 from collections.abc import Iterable
 from datetime import date
@@ -17,22 +18,30 @@ import pandas as pd
 from IPython import get_ipython
 from IPython.display import display
 from nbformat import NotebookNode
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hwlib import __version__
+from hwlib.common.errors import HwlibError
 from hwlib.common.files import replacing
 from hwlib.common.project import LOCATIONS, RESULTS
 
 CLAIMS = "application/vnd.hwlib.results+json"  # the type of an output that holds the claims
 PDF_INFO = "application/vnd.typstpdf+json"  # of one that holds the PDF's title block, see hwlib.pdf
 BANNERS = {"sample": "Demonstration on sample data, not a submission"}
+LOCATION_LINE = re.compile("({}) = [\"'].*[\"']".format("|".join(LOCATIONS)))
 PACKAGES = ("torch", "torchvision", "numpy", "matplotlib", "papermill")
 
 
-class Figures(BaseModel):
-    """The base of all results; a loss that is not finite survives in JSON."""
+class ClaimsError(HwlibError):
+    """Claims are not what they must be; the message names the first thing that is wrong."""
 
-    model_config = ConfigDict(ser_json_inf_nan="constants", validate_assignment=True)
+
+class Figures(BaseModel):
+    """The base of all results. JSON has no number for a figure that is not finite: it is a string
+    there, as "NaN". Fields that are not known here are kept.
+    """
+
+    model_config = ConfigDict(ser_json_inf_nan="strings", validate_assignment=True, extra="allow")
 
 
 class DigitCurves(Figures):
@@ -88,8 +97,6 @@ class Claims(Figures):
     ``data`` holds a hash of each data set, ``sources`` that of the code cells that were run.
     """
 
-    model_config = ConfigDict(extra="allow")  # a further question has figures of its own
-
     ids: tuple[str, str]
     date: str
     profile: str
@@ -126,21 +133,36 @@ def package_versions() -> dict[str, str]:
 
 
 def find_claims(notebook: NotebookNode) -> Claims | None:
-    """Return what an executed notebook claims, or None if it displays no claims; a
-    pydantic.ValidationError (a ValueError) says what is wrong with claims that are incomplete.
+    """Return what an executed notebook claims, or None if it displays no claims.
+
+    ClaimsError if they are incomplete.
     """
     for cell in reversed(notebook.cells):
         for output in cell.get("outputs", []):
             content = output.get("data", {}).get(CLAIMS)
             if content is not None:
-                return Claims.model_validate(content)
+                return parse_claims(content)
     return None
 
 
+def parse_claims(content: object) -> Claims:
+    """Return claims that were read from JSON; ClaimsError names the first thing that is wrong."""
+    try:
+        return Claims.model_validate(content)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = ".".join(map(str, problem["loc"])) or "all"
+        raise ClaimsError(
+            f"The notebook's claims are incomplete ({name}: {problem['msg']})."
+        ) from error
+
+
 def without_locations(source: str) -> str:
-    """Return a cell's source without the lines that only say where files are."""
+    """Return a cell's source without the lines, as papermill writes them, that give a parameter of
+    ``LOCATIONS`` its value: they differ from machine to machine and change no figure.
+    """
     lines = source.strip().splitlines()
-    return "\n".join(line for line in lines if not line.startswith(LOCATIONS))
+    return "\n".join(line for line in lines if not LOCATION_LINE.fullmatch(line))
 
 
 def sources_hash(sources: Iterable[str]) -> str:
@@ -217,8 +239,8 @@ class Results:
         self.question = ""
 
     def record(self, key: str, figures: dict[str, Any]) -> None:
-        """Keep what a question claims, as in ``record("q3", {...})``; a pydantic.ValidationError
-        says what is wrong with figures that are not as the model above says.
+        """Keep what a question claims, as in ``record("q3", {...})``; pydantic's ValidationError if
+        it is not as ``Claims`` says.
         """
         setattr(self.claims, key, figures)
 
@@ -239,10 +261,10 @@ class Results:
         if shell := get_ipython():
             self.claims.sources = sources_hash(shell.history_manager.input_hist_raw)
         self.seconds["total"] = round(time.perf_counter() - self.begun, 2)
-        claims = self.claims.model_dump(mode="json", exclude_none=True)
+        results = RunResults(**self.claims.model_dump(), seconds=self.seconds)
         with replacing(output_dir / RESULTS) as unfinished:
-            results = RunResults(**claims, seconds=self.seconds)
             unfinished.write_text(results.model_dump_json(indent=1, exclude_none=True) + "\n")
+        claims = json.loads(self.claims.model_dump_json(exclude_none=True))
         text = f"{self.claims.command}\n{RESULTS} is written."
         shown = {CLAIMS: claims, PDF_INFO: title_block(self.claims), "text/plain": text}
         display(shown, raw=True)

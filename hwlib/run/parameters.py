@@ -44,10 +44,8 @@ def check_distinct(values: list[float]) -> list[float]:
     return values
 
 
-Id1, Id2 = (
-    Annotated[str, Field(pattern=f"^({pattern})$", description="9 digits")]
-    for pattern in ID_PATTERNS
-)
+Id1 = Annotated[str, Field(pattern=f"^({ID_PATTERNS[0]})$", description="9 digits, or ID1")]
+Id2 = Annotated[str, Field(pattern=f"^({ID_PATTERNS[1]})$", description="9 digits, or ID2")]
 LearningRate = Annotated[
     float, Field(gt=0, allow_inf_nan=False, description="a finite number above 0, as 1e-3")
 ]

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import nbformat
 import pypdfium2
 from nbformat import NotebookNode
-from pydantic import ValidationError
 
 from hwlib.common.project import PLACEHOLDERS, ROOT, stem_of
 from hwlib.common.results import (
     CatResults,
     Claims,
+    ClaimsError,
     DigitResults,
     claimed_sources,
     find_claims,
@@ -83,12 +83,8 @@ def read_claims(notebook: NotebookNode) -> Claims:
     """Return what the notebook claims of all questions; BundleError if anything is missing."""
     try:
         claims = find_claims(notebook)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        name = ".".join(map(str, problem["loc"]))
-        raise BundleError(
-            f"The notebook's claims are incomplete ({name}: {problem['msg']})."
-        ) from error
+    except ClaimsError as error:
+        raise BundleError(str(error)) from error
     if claims is None:
         raise BundleError("The notebook holds no claims; its last cell was not run.")
     claimed_figures(claims)

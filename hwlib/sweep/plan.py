@@ -25,7 +25,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from hwlib.common.files import replacing
-from hwlib.common.project import LOCATIONS, NOTEBOOK, ROOT
+from hwlib.common.project import NOTEBOOK, ROOT, WITHOUT_EFFECT
 from hwlib.common.results import package_versions
 from hwlib.common.runtime import find_data
 from hwlib.run.parameters import Axes, ParameterError, Parameters, check
@@ -79,8 +79,7 @@ def data_files(data_dir: str, questions: tuple[str, ...]) -> list[tuple[str, int
 
 def fingerprint(content: dict[str, Any], questions: tuple[str, ...], code: str) -> str:
     """The name of a run; where files lie and where the figures go makes no difference."""
-    places = (*LOCATIONS, "command", "hwlib_url")
-    decisive = {name: value for name, value in content.items() if name not in places}
+    decisive = {name: value for name, value in content.items() if name not in WITHOUT_EFFECT}
     if (weights := Path(content["vgg_weights"])).is_file():
         decisive["vgg_weights"] = (weights.stat().st_size, weights.stat().st_mtime_ns)
     facts: list[Any] = [code, decisive, questions]

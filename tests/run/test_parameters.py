@@ -81,7 +81,7 @@ def test_only_changes_are_injected():
         ("data_source", "imaginary", "'real' or 'sample'"),
         ("vgg_weights", "no-such-file.pth", "existing file"),
         ("id1", "../../x", "9 digits"),
-        ("id1", "ID2", "9 digits"),
+        ("id1", "ID2", "9 digits, or ID1"),
     ],
 )
 def test_wrong_parameters_are_refused_with_a_hint(name, value, hint):

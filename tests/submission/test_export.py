@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -31,7 +32,7 @@ def test_the_seven_files_are_there_and_nothing_else(exported):
     with zipfile.ZipFile(exported / f"{STEM}.zip") as archive:
         for name in archive.namelist():
             assert archive.read(name) == (exported / name).read_bytes()
-    assert (exported / f"{STEM}.py").read_text() == (ROOT / "hwlib/cnn.py").read_text()
+    assert (exported / f"{STEM}.py").read_text() == Path(cnn.__file__).read_text()
 
 
 def test_results_hold_what_the_contract_says(exported):
