@@ -9,4 +9,5 @@ cd "$root"
 "$python" -m ruff format --check .
 "$python" -m mypy
 "$python" -c 'from importlinter.cli import lint_imports_command as lint; lint()'
+export OMP_NUM_THREADS=1 # two processes on two cores: more threads would only wait for each other
 exec "$python" -m pytest -n 2 --dist worksteal "$@"

@@ -15,6 +15,8 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+from hwlib.common.device import use_threads
+
 Colour = tuple[float, float, float]
 Fill = Colour | Tensor  # one colour, or a texture (count, 3, size, size)
 NUM_SAMPLES = {"train": 24, "valid": 5, "test": 5}  # images of each species in each split
@@ -180,9 +182,13 @@ def write_sample(folder: Path) -> None:
     """Draw ``big_cats/{train,valid,test}/<CLASS>``, ``birds`` and ``dogs`` below ``folder``."""
     generator = torch.Generator().manual_seed(2024)
     classes = [(split, species) for split in NUM_SAMPLES for species in COATS]
-    for split, species in tqdm(classes, "drawing the sample", unit="class", leave=False):
-        for number, image in enumerate(draw_cats(species, NUM_SAMPLES[split], 96, generator)):
-            save_image(image, folder / "big_cats" / split / species / f"{number:03d}.png")
-    for variant in range(2):
-        save_image(draw_bird(variant, 320, generator)[0], folder / "birds" / f"bird_{variant}.png")
-        save_image(draw_dog(variant, 320, generator)[0], folder / "dogs" / f"dog_{variant}.png")
+    with use_threads(
+        1
+    ):  # small transforms: threads that wait for each other take ten times as long
+        for split, species in tqdm(classes, "drawing the sample", unit="class", leave=False):
+            for number, image in enumerate(draw_cats(species, NUM_SAMPLES[split], 96, generator)):
+                save_image(image, folder / "big_cats" / split / species / f"{number:03d}.png")
+        for variant in range(2):
+            bird, dog = (draw(variant, 320, generator)[0] for draw in (draw_bird, draw_dog))
+            save_image(bird, folder / "birds" / f"bird_{variant}.png")
+            save_image(dog, folder / "dogs" / f"dog_{variant}.png")
