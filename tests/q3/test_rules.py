@@ -18,7 +18,7 @@ OF_TORCH = {
     "Tensor", "device", "dtype", "finfo", "float32", "float64", "long",
     "cat", "eye", "logspace", "randn", "save", "stack", "tensor", "zeros",
     "addmm", "baddbmm", "diag_embed", "exp", "expm1", "reciprocal",
-    "manual_seed", "get_num_threads", "cuda", "backends",
+    "manual_seed", "get_num_threads", "set_num_threads", "cuda", "backends",
 }  # fmt: skip
 BUILT_IN = {name.rstrip("_") for name in dir(functional)} | {"logsumexp", "logcumsumexp", "expit"}
 LIBRARIES = {"torch", "nn", "optim", "autograd", "func", "functional", "special", "ops", "jit"}
