@@ -70,7 +70,7 @@ def violations(source: str) -> list[str]:
             bare_torch = node.id == "torch" and id(node) not in owners
             wrong |= {node.id} if bare_torch or node.id in LOOKUPS else set()
         elif isinstance(node, ast.Attribute) and forbidden_attribute(node):
-            wrong.add(f".{node.attr}")
+            wrong.add(ast.unparse(node))
         elif isinstance(node, ast.keyword) and node.arg in GRADIENTS:
             wrong.add(f"{node.arg}=")
     return sorted(wrong)
