@@ -19,7 +19,6 @@ from hwlib.common.figures import (
     plot_epochs,
     show_values,
 )
-from hwlib.common.figures import training_curves as training_curves  # the notebook's Question 4 yet
 from hwlib.common.functions import TensorFunction
 from hwlib.common.history import History
 
