@@ -170,10 +170,10 @@ def fetch_data(what: str, data_dir: str, offline: bool) -> None:
     file gets its name when it is complete, so this may be interrupted at any time.
     """
     from hwlib.common.data import fetch_and_check
-    from hwlib.common.download import DATA_NAMES
+    from hwlib.common.download import FETCH_NAMES
     from hwlib.common.errors import DataError
 
-    names = {"birds_dogs": ("birds", "dogs"), "all": DATA_NAMES}.get(what, (what,))
+    names = {"birds_dogs": ("birds", "dogs"), "all": FETCH_NAMES}.get(what, (what,))
     failed = 0
     for name in names:
         try:

@@ -135,7 +135,7 @@ def load_big_cats(
 
 
 def fetch_and_check(name: str, data_dir: Path, offline: bool = False) -> str:
-    """Find or download one of ``download.DATA_NAMES``, check that it is complete and readable, and
+    """Find or download one of ``download.FETCH_NAMES``, check that it is complete and readable, and
     return a sentence that says what is there. DataError if it is not.
     """
     path = download.fetch(name, data_dir, offline)

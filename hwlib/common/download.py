@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 RETRIES = 3
 TIMEOUT = 30.0  # seconds without a byte, after which a connection is given up
 BIG_CATS = "gpiosenka/cats-in-the-wild-image-classification"  # on Kaggle, CC0
-DATA_NAMES = ("mnist", "big_cats", "birds", "dogs", "vgg16")  # what ``fetch`` knows
+FETCH_NAMES = ("mnist", "big_cats", "birds", "dogs", "vgg16")  # what ``fetch`` knows
 
 
 class RemoteFile(NamedTuple):
@@ -270,7 +270,7 @@ def fetch_vgg16(offline: bool = False) -> Path:
 
 
 def fetch(name: str, data_dir: Path, offline: bool = False) -> Path:
-    """Return the file or folder of one of ``DATA_NAMES``, which is downloaded if it is missing.
+    """Return the file or folder of one of ``FETCH_NAMES``, which is downloaded if it is missing.
     DataError if that fails, or if it is missing and ``offline``.
     """
     if name == "mnist":

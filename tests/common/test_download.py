@@ -197,7 +197,7 @@ def test_offline_nothing_is_asked_for(small_mnist, tmp_path, monkeypatch, variab
     """By the argument, or by the user's environment variable."""
     monkeypatch.setenv("HWLIB_OFFLINE", variable)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
-    for name in download.DATA_NAMES:
+    for name in download.FETCH_NAMES:
         with pytest.raises(DataError, match=r"HWLIB_OFFLINE|pictures there"):
             download.fetch(name, tmp_path / "new", offline=not variable)
     assert small_mnist.requests == 0 and not list(tmp_path.iterdir())

@@ -198,11 +198,11 @@ def test_a_file_or_folder_without_permission_is_named(tmp_path):
     for number, path in enumerate(closed, 1):
         save(new_picture(), tmp_path / str(number) / "A" / "1.png")
         path.chmod(0)
-    said = run_without_privileges(LOAD, *(tmp_path / name for name in "123"))
+    printed = run_without_privileges(LOAD, *(tmp_path / name for name in "123"))
     for path in closed:
         path.chmod(0o755)
-    lines = said.splitlines()
-    assert len(lines) == 3, said
+    lines = printed.splitlines()
+    assert len(lines) == 3, printed
     for line, path in zip(lines, closed, strict=True):
         assert line.startswith("DataError:") and str(path) in line and "Permission denied" in line
 
