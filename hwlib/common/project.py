@@ -3,9 +3,11 @@
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]  # the checkout; site-packages if hwlib is installed
-NOTEBOOK = ROOT / "HW1_ID1_ID2.ipynb"
-PROFILES = ROOT / "params"
+ROOT = Path(__file__).resolve().parents[2]  # the folder that holds hwlib: checkout, site-packages
+NOTEBOOK_NAME = "HW1_ID1_ID2.ipynb"
+HOMEWORK = ROOT if (ROOT / NOTEBOOK_NAME).is_file() else Path.cwd()  # the latter without a checkout
+NOTEBOOK = HOMEWORK / NOTEBOOK_NAME
+PROFILES = HOMEWORK / "params"
 
 QUESTIONS = ("q1", "q2", "q3", "q4")  # the tags of their cells, in the notebook's order
 DATA = {"q3": ("MNIST/raw",), "q4": ("big_cats", "birds", "dogs")}  # folders that a question reads

@@ -1,4 +1,4 @@
-"""Runs the notebook with papermill, and says in plain words what went wrong."""
+"""Runs the notebook with papermill, and says in a sentence why it cannot or did not."""
 
 import os
 import sys
@@ -9,25 +9,24 @@ from pathlib import Path
 
 import nbformat
 import papermill
-from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 from traitlets.config import Config
 
-from hwlib.common import data
+from hwlib.common import data, download
 from hwlib.common.device import choose_device
-from hwlib.common.download import check_folder
-from hwlib.common.errors import DataError, HwlibError
-from hwlib.common.project import NOTEBOOK, QUESTIONS, ROOT
+from hwlib.common.errors import HwlibError
+from hwlib.common.project import DATA, NOTEBOOK, QUESTIONS, ROOT
 from hwlib.common.results import without_locations
-from hwlib.q4_vgg import vgg
+from hwlib.q4_vgg.vgg import check_weights_file
 from hwlib.run.parameters import Parameters
 
 QUIET_SECONDS = 60  # between two lines of a long run that is logged
-LONGEST_SOCKET = 90  # characters; the system allows 107, and a number is added
+MAX_SOCKET_PATH = 90  # characters; systems allow 103 or more, of which a suffix takes a few
 
 
 class RunError(HwlibError):
@@ -35,66 +34,83 @@ class RunError(HwlibError):
 
 
 class KernelDied(RunError):  # noqa: N818 - it says what happened
-    """The kernel is gone, and not because of what it was told: worth another try."""
+    """The kernel has ended although nothing told it to: another try may succeed."""
 
 
-class LastLine:
-    """Shows the kernel's last line on stderr, the progress of a training: below papermill's bar,
-    or where nobody watches (``live`` is false) once a minute on a line of its own.
+class ProgressLine:
+    """A file for papermill that shows the last line which the kernel wrote, the progress of a
+    training: on a terminal (``live``) below papermill's bar, in a log once a minute.
     """
 
-    def __init__(self, live: bool) -> None:
+    def __init__(self, live: bool):
         self.live = live
         self.bar = tqdm(
             total=0, position=1, bar_format="{desc}", leave=False, disable=not live, file=sys.stderr
         )
-        self.last_said = time.monotonic()
+        self.last_time = time.monotonic()
 
     def write(self, text: str) -> None:
-        """Called by papermill with whatever the kernel writes."""
+        """Show the last line of ``text``, unless it is blank or, in a log, too early."""
         lines = [line.strip() for line in text.replace("\r", "\n").split("\n") if line.strip()]
         if lines:
             self.bar.set_description_str(lines[-1])
-        if lines and not self.live and time.monotonic() - self.last_said > QUIET_SECONDS:
+        if lines and not self.live and time.monotonic() - self.last_time > QUIET_SECONDS:
             print(f"  {lines[-1]}", file=sys.stderr, flush=True)
-            self.last_said = time.monotonic()
+            self.last_time = time.monotonic()
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing, since nothing is held back."""
+
+
+def check_vgg_weights(weights: str, source: str) -> None:
+    """Check that VGG16's weights are at hand, download them if need be; DataError otherwise."""
+    usable = download.usable_weights(weights, source)
+    if usable == "imagenet":
+        download.fetch_vgg16()
+    elif usable != "none":
+        check_weights_file(usable)
 
 
 def check_inputs(parameters: Parameters, questions: Iterable[str]) -> None:
-    """Look for device, data and weights that the questions need, before a kernel starts; RunError
-    where something is missing and cannot be downloaded.
+    """Check the device, and that the data and weights which the questions read are at hand, before
+    a kernel starts; RunError otherwise. What can be downloaded is.
     """
-    where = (parameters.data_dir, parameters.data_source)
+    data_dir, source = parameters.data_dir, parameters.data_source
     try:
         choose_device(parameters.device)
-        if parameters.data_source == "real" and not {"q3", "q4"}.isdisjoint(questions):
-            check_folder(Path(parameters.data_dir))
-        if "q3" in questions and parameters.data_source == "real":
-            data.check_mnist(parameters.data_dir)
+        if source == "real" and not {"q3", "q4"}.isdisjoint(questions):
+            download.check_folder(Path(data_dir))
+        if source == "real" and "q3" in questions:
+            data.check_mnist(data_dir)
         if "q4" in questions:
-            for name in ("big_cats", "birds", "dogs"):
-                data.locate(name, *where)
-            vgg.load_vgg16(parameters.vgg_weights, parameters.data_source)
-    except (DataError, ValueError) as error:
+            for name in DATA["q4"]:
+                data.locate(name, data_dir, source)
+            check_vgg_weights(parameters.vgg_weights, source)
+    except (HwlibError, ValueError) as error:
         raise RunError(str(error)) from error
 
 
+def tags_of(cell: NotebookNode) -> set[str]:
+    """Return a cell's tags; some editors write ``null`` for none."""
+    return set(cell.metadata.get("tags") or [])
+
+
 def select(notebook: NotebookNode, questions: Iterable[str]) -> NotebookNode:
-    """The notebook without the cells of the questions that were not asked for."""
+    """Return the notebook without the cells of the questions that were not asked for."""
     unwanted = set(QUESTIONS) - set(questions)
-    kept = [cell for cell in notebook.cells if not unwanted & set(cell.metadata.get("tags") or [])]
-    return NotebookNode(notebook | {"cells": kept})
+    return NotebookNode(
+        notebook | {"cells": [cell for cell in notebook.cells if not unwanted & tags_of(cell)]}
+    )
+
+
+def has_failed(cell: NotebookNode) -> bool:
+    """Return whether a cell ended with an error."""
+    return any(output.output_type == "error" for output in cell.get("outputs", []))
 
 
 def describe_failure(error: PapermillExecutionError, notebook: NotebookNode) -> str:
-    """Question, cell and reason, and the line that was being run."""
-    failed = [
-        c for c in notebook.cells if any(o.output_type == "error" for o in c.get("outputs", []))
-    ]
-    tags = [tag for cell in failed for tag in cell.metadata.get("tags") or []]
+    """Return which cell of which question failed, its source, and the error."""
+    tags = [tag for cell in notebook.cells if has_failed(cell) for tag in tags_of(cell)]
     question = next((f" of question {tag[1]}" for tag in tags if tag in QUESTIONS), "")
     source = "\n".join(f"    {line}" for line in error.source.strip().splitlines())
     return (
@@ -102,10 +118,16 @@ def describe_failure(error: PapermillExecutionError, notebook: NotebookNode) -> 
     )
 
 
-def is_progress(output: NotebookNode) -> bool:
-    """Whether an output holds progress bars and nothing else."""
-    lines = output.get("text", "").replace("\r", "\n").split("\n")
-    return output.get("name") == "stderr" and all("%|" in line for line in lines if line.strip())
+def without_progress(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Return a cell's outputs without the lines of progress bars, which differ from run to run."""
+    kept = []
+    for output in outputs:
+        if output.output_type == "stream" and "%|" in output.text:
+            lines = output.text.splitlines(keepends=True)
+            output.text = "".join(line for line in lines if "%|" not in line)
+        if output.get("text", "any other output").strip():
+            kept.append(output)
+    return kept
 
 
 def clean(notebook: NotebookNode) -> NotebookNode:
@@ -114,11 +136,11 @@ def clean(notebook: NotebookNode) -> NotebookNode:
     """
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
-        for note in ("papermill", "execution"):
-            cell.metadata.pop(note, None)
+        for key in ("papermill", "execution"):
+            cell.metadata.pop(key, None)
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if not is_progress(output)]
-        if "injected-parameters" in (cell.metadata.get("tags") or []):
+            cell.outputs = without_progress(cell.outputs)
+        if "injected-parameters" in tags_of(cell):
             cell.id, cell.source = "cell-injected", without_locations(cell.source)
     return notebook
 
@@ -138,20 +160,33 @@ class InterpreterKernelManager(AsyncKernelManager):
             language="python",
             env={
                 "PYTHONPATH": os.pathsep.join(dict.fromkeys(filter(None, paths))),
-                "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+                "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # or a kernel warns of frozen modules
             },
         )
 
 
-def own_sockets(folder: str) -> Config:
-    """Return the settings of a kernel that talks by sockets in ``folder``, or by TCP if their names
+def kernel_config(folder: str) -> Config:
+    """Return the settings of a kernel that talks by sockets in ``folder``, or by TCP if their paths
     would be too long, and that does not log an interrupt at length.
     """
     file = str(Path(folder) / "kernel.json")
-    short = os.name == "posix" and len(file) < LONGEST_SOCKET
-    connection = {"transport": "ipc" if short else "tcp", "connection_file": file}
-    quiet = {"extra_arguments": ["--log-level=CRITICAL"]}
-    return Config({"KernelManager": connection, "NotebookClient": quiet})
+    transport = "ipc" if os.name == "posix" and len(file) <= MAX_SOCKET_PATH else "tcp"
+    return Config(
+        {
+            "KernelManager": {"transport": transport, "connection_file": file},
+            "NotebookClient": {"extra_arguments": ["--log-level=CRITICAL"]},
+        }
+    )
+
+
+def read_selected(notebook: Path, questions: Iterable[str]) -> NotebookNode:
+    """Return the cells of a notebook file that are to be run; RunError if there is no file."""
+    try:
+        return select(nbformat.read(notebook, as_version=4), questions)
+    except FileNotFoundError as error:
+        raise RunError(
+            f"There is no notebook {notebook}. Work in the folder that holds {notebook.name}."
+        ) from error
 
 
 def execute(
@@ -162,24 +197,23 @@ def execute(
     notebook: Path = NOTEBOOK,
     kernel_manager_class: type[AsyncKernelManager] = InterpreterKernelManager,
 ) -> None:
-    """Run the notebook from its first cell to its last; RunError if a cell raised, KernelDied if
-    the kernel died.
+    """Run the cells of these questions and those of none; RunError if one fails, KernelDied if the
+    kernel dies.
 
-    Whatever was executed stands in ``target`` afterwards, also after a failure or an interrupt.
+    Whatever was executed is in ``target`` afterwards, also after a failure or an interrupt.
     """
-    chosen = target.with_suffix(".selected.ipynb")
-    nbformat.write(select(nbformat.read(notebook, as_version=4), questions), chosen)
+    selected = read_selected(notebook, questions)
     live = sys.stderr.isatty()
     try:
-        with tempfile.TemporaryDirectory(prefix="hwlib-kernel-") as sockets:
+        with tempfile.TemporaryDirectory(prefix="hwlib-kernel-") as folder:
             papermill.execute_notebook(
-                chosen,
+                selected,
                 target,
                 parameters=parameters.changed(),
                 kernel_name="python3",
                 progress_bar=live,
-                stderr_file=LastLine(live),
-                config=own_sockets(sockets),
+                stderr_file=ProgressLine(live),
+                config=kernel_config(folder),
                 kernel_manager_class=kernel_manager_class,
                 coalesce_streams=True,
             )
@@ -192,6 +226,5 @@ def execute(
             "command again: finished epochs of the big-cats training are kept."
         ) from error
     finally:
-        chosen.unlink(missing_ok=True)
         if target.exists():
             nbformat.write(clean(nbformat.read(target, as_version=4)), target)

@@ -26,19 +26,19 @@ from hwlib.common.project import ID_PATTERNS, QUESTIONS
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class ParameterError(HwlibError):
+class ParameterError(HwlibError, ValueError):  # pydantic collects a ValueError with its place
     """A parameter, profile or question is not what it must be; the message says what would be."""
 
 
 def check_weights(value: str) -> str:
-    """``imagenet``, ``none`` or a file."""
+    """Return ``imagenet``, ``none`` or the path of a file; ValueError for anything else."""
     if value not in ("imagenet", "none") and not Path(value).is_file():
         raise ValueError("must be imagenet, none or the path of an existing file")
     return value
 
 
 def check_distinct(values: list[float]) -> list[float]:
-    """No rate twice: the curves are filed by their rate."""
+    """Return the rates if none comes twice, since the curves are filed by their rate."""
     if len(set(values)) < len(values):
         raise ValueError("must all be different")
     return values
@@ -89,18 +89,20 @@ class Parameters(BaseModel):
 
     @model_validator(mode="after")
     def check_pair(self) -> "Parameters":
-        """Two students have two IDs."""
+        """Refuse a pair whose IDs are equal, since two students have two."""
         if self.id1 == self.id2:
             raise ValueError(f"id1 and id2 are both {self.id1}; a pair has two different IDs")
         return self
 
     def changed(self) -> dict[str, Any]:
-        """What differs from the notebook's defaults: all that a run has to be told."""
+        """Return what differs from the notebook's defaults: all that a run has to be told."""
         return self.model_dump(exclude_defaults=True)
 
 
 def check_questions(only: str | None) -> tuple[str, ...]:
-    """``"q1,q3"`` in the notebook's order, all four for ``None``; ParameterError for any other."""
+    """Return the questions that ``"q1,q3"`` names, in the notebook's order, or all for ``None``;
+    ParameterError for an unknown one.
+    """
     if only is None:
         return QUESTIONS
     asked = {part.strip() for part in str(only).lower().split(",")} - {""}
@@ -123,8 +125,8 @@ class Axes(BaseModel):
 
     @field_validator("zip")
     @classmethod
-    def check_lengths(cls, lists: dict[str, list]) -> dict[str, list]:
-        """Values side by side are equally many."""
+    def check_lengths(cls, lists: dict[Any, list[Any]]) -> dict[Any, list[Any]]:
+        """Return lists that are equally long, since their values are taken side by side."""
         if len({len(values) for values in lists.values()}) > 1:
             lengths = ", ".join(f"{name} has {len(values)}" for name, values in lists.items())
             raise ValueError(f"the lists must be of one length: {lengths}")
@@ -132,22 +134,29 @@ class Axes(BaseModel):
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """``(did you mean ...?)`` where a known name is close, otherwise all the known names."""
+    """Return ``did you mean ...?`` if a known name is close, otherwise all the known names."""
     known = list(known)
     close = get_close_matches(name, known, n=1)
     return f"did you mean {close[0]}?" if close else f"known are: {', '.join(known)}"
 
 
+def source_of(text: object) -> str:
+    """Return where a name or value was written, if it remembers that, otherwise ``""``."""
+    return getattr(text, "source", "")
+
+
 def describe_errors(
     error: ValidationError, model: type[BaseModel], values: Mapping[str, Any]
 ) -> str:
-    """One line for each thing that is wrong: where it stands, what it is, what is accepted."""
-    sources = {name: getattr(name, "source", "") for name in values}
+    """Return a line for each thing that is wrong: where it was written, what it is, what is
+    accepted.
+    """
+    sources = {name: source_of(name) for name in values}
     lines = []
     for detail in error.errors():
         name = ".".join(map(str, detail["loc"]))
         field = str(detail["loc"][0]) if name else "id2"  # what concerns both IDs has no place
-        source = getattr(detail["input"], "source", "") or sources.get(field, "")
+        source = source_of(detail["input"]) or sources.get(field, "")
         message = detail["msg"].removeprefix("Value error, ")
         if detail["type"] == "extra_forbidden":
             message = f"There is no parameter {name!r}: {suggest(name, model.model_fields)}"
@@ -160,7 +169,7 @@ def describe_errors(
 
 
 def check(model: type[Model], values: Mapping[str, Any]) -> Model:
-    """Convert and check values, whose names may carry a ``source``, where they were written;
+    """Convert and check values, whose names may remember where they were written (``source_of``);
     ParameterError lists every unknown name, wrong type and impossible value.
     """
     try:

@@ -1,64 +1,144 @@
 """Notebooks run by a real kernel."""
 
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+import torch
+from nbformat.v4 import new_code_cell, new_markdown_cell
+from support import ROOT, small_notebook
 
+from hwlib.common import data, download
+from hwlib.common.project import QUESTIONS
+from hwlib.q4_vgg import vgg
 from hwlib.run import notebook as run
 from hwlib.run.parameters import Parameters
 
 PARAMETERS = Parameters(seed=7)
 
 
+def tagged(source: str, tag: str):
+    return new_code_cell(source, metadata={"tags": [tag]})
+
+
 @pytest.fixture
-def use_notebook(tmp_path):
-    """Let ``run`` take a small notebook with a parameters cell and these cells for the homework."""
+def execute(tmp_path):
+    """Run a notebook that has one parameter and these cells; its cells as they were executed."""
 
-    def write(*cells):
-        head = new_code_cell("seed = 42", metadata={"tags": ["parameters"]})
-        metadata = {
-            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
-        }
-        path = tmp_path / "small.ipynb"
-        nbformat.write(new_notebook(cells=[head, *cells], metadata=metadata), path)
-        return tmp_path / "executed.ipynb"
+    def call(*cells, parameters=PARAMETERS, questions=QUESTIONS):
+        notebook = small_notebook(
+            tmp_path / "small.ipynb", [tagged("seed = 42", "parameters"), *cells]
+        )
+        target = tmp_path / "executed.ipynb"
+        run.execute(parameters, questions, target, notebook=notebook)
+        return nbformat.read(target, as_version=4).cells
 
-    return write
-
-
-def tagged(source: str, question: str):
-    return new_code_cell(source, metadata={"tags": [question]})
+    return call
 
 
-def test_parameters_are_injected_and_paths_are_not_kept(use_notebook):
-    target = use_notebook(new_code_cell("print('seed is', seed)"))
-    run.execute(PARAMETERS, run.QUESTIONS, target, notebook=target.with_name("small.ipynb"))
-    executed = nbformat.read(target, as_version=4)
-    assert executed.cells[-1].outputs[0].text == "seed is 7\n"
-    assert "papermill" not in executed.metadata and str(target.parent) not in target.read_text()
+def test_parameters_are_injected(execute):
+    assert execute(new_code_cell("print('seed is', seed)"))[-1].outputs[0].text == "seed is 7\n"
 
 
-def test_only_the_chosen_questions_are_run(use_notebook):
-    target = use_notebook(tagged("1 / 0", "q1"), new_markdown_cell("kept"), tagged("x = 3", "q3"))
-    run.execute(PARAMETERS, ("q3",), target, notebook=target.with_name("small.ipynb"))
-    sources = [cell.source for cell in nbformat.read(target, as_version=4).cells]
-    assert "1 / 0" not in sources and "kept" in sources and "x = 3" in sources
+def test_no_path_of_this_machine_is_kept(execute, tmp_path):
+    """The kernel knows both folders, and the notebook shows neither."""
+    parameters = Parameters(
+        seed=7, output_dir=str(tmp_path / "out"), data_dir=str(tmp_path / "data")
+    )
+    cell = new_code_cell("len(output_dir) - len(data_dir)")
+    *_, injected, computed = execute(cell, parameters=parameters)
+    assert injected.source == "# Parameters\nseed = 7"
+    assert computed.outputs[0].data["text/plain"] == "-1"
+    text = (tmp_path / "executed.ipynb").read_text()
+    assert not [path for path in (tmp_path, ROOT, sys.prefix, Path.home()) if str(path) in text]
+    assert "papermill" not in nbformat.reads(text, as_version=4).metadata
+    assert {path.name for path in tmp_path.iterdir()} == {"small.ipynb", "executed.ipynb"}
 
 
-def test_a_failing_cell_is_named_and_what_ran_is_kept(use_notebook):
-    target = use_notebook(new_code_cell("print('before')"), tagged("value = 1\nvalue / 0", "q2"))
+def test_only_the_chosen_questions_are_run(execute):
+    cells = execute(
+        tagged("1 / 0", "q1"), new_markdown_cell("kept"), tagged("x = 3", "q3"), questions=("q3",)
+    )
+    assert [cell.source for cell in cells[2:]] == ["kept", "x = 3"]
+
+
+def test_a_failed_cell_is_named_with_its_question_and_what_ran_is_kept(execute, tmp_path):
     with pytest.raises(run.RunError) as failure:
-        run.execute(PARAMETERS, run.QUESTIONS, target, notebook=target.with_name("small.ipynb"))
-    message = str(failure.value)
-    assert "question 2" in message and "ZeroDivisionError: division by zero" in message
-    assert "value / 0" in message and "Traceback" not in message
-    assert "before" in target.read_text()
+        execute(new_code_cell("print('before')"), tagged("value = 1\nvalue / 0", "q2"))
+    assert str(failure.value) == (
+        "Cell In [4] of question 2 failed.\n    value = 1\n    value / 0\n"
+        "ZeroDivisionError: division by zero"
+    )
+    assert "before" in (tmp_path / "executed.ipynb").read_text()
 
 
-def test_a_dying_kernel_is_reported(use_notebook):
-    target = use_notebook(new_code_cell("import os\nos._exit(1)"))
-    with pytest.raises(run.RunError, match="kernel died"):
-        run.execute(PARAMETERS, run.QUESTIONS, target, notebook=target.with_name("small.ipynb"))
+def test_a_dying_kernel_is_reported(execute):
+    with pytest.raises(run.KernelDied, match="kernel died"):
+        execute(new_code_cell("import os\nos._exit(1)"))
+
+
+def test_a_missing_notebook_is_named(tmp_path):
+    with pytest.raises(run.RunError, match=r"There is no notebook .*nothing\.ipynb"):
+        run.execute(
+            PARAMETERS, QUESTIONS, tmp_path / "x.ipynb", notebook=tmp_path / "nothing.ipynb"
+        )
+
+
+def test_the_kernel_is_of_this_interpreter_and_this_process_keeps_its_environment(
+    execute, tmp_path, monkeypatch
+):
+    """Whatever kernel is installed under the name python3."""
+    installed = tmp_path / "jupyter" / "kernels" / "python3"
+    installed.mkdir(parents=True)
+    wrong = {"argv": ["false"], "display_name": "Python 3", "language": "python"}
+    (installed / "kernel.json").write_text(json.dumps(wrong))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("PYTHONPATH", "somewhere")
+    before = dict(os.environ)
+    asked = "import os, sys, hwlib\nprint(sys.executable, hwlib.__file__, os.environ['PYTHONPATH'])"
+    interpreter, library, path = execute(new_code_cell(asked))[-1].outputs[0].text.split()
+    assert interpreter == sys.executable and Path(library).parents[1] == ROOT
+    assert path == os.pathsep.join([str(ROOT), "somewhere"])
+    assert dict(os.environ) == before
+
+
+def transport_in(execute) -> str:
+    asked = (
+        "import json, ipykernel\nprint(json.loads(ipykernel.get_connection_info())['transport'])"
+    )
+    return execute(new_code_cell(asked))[-1].outputs[0].text.strip()
+
+
+def test_sockets_are_files_unless_their_paths_are_too_long(execute, tmp_path, monkeypatch):
+    with tempfile.TemporaryDirectory() as short:
+        monkeypatch.setattr(tempfile, "tempdir", short)
+        assert transport_in(execute) == "ipc" and not list(Path(short).iterdir())
+        folder = tmp_path / ("x" * 100)
+        folder.mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(folder))
+        assert transport_in(execute) == "tcp" and not list(folder.iterdir())
+
+
+def test_pieces_of_a_stream_are_joined(execute):
+    """Otherwise their number depends on the moment at which the kernel sends what is printed."""
+    cell = new_code_cell("for i in range(3):\n    print(i, flush=True)\n'value'")
+    stream, value = execute(cell)[-1].outputs
+    assert stream.text == "0\n1\n2\n" and value.output_type == "execute_result"
+
+
+def test_progress_bars_are_not_kept_and_warnings_are(execute):
+    bar = "import sys\nfrom tqdm import tqdm\nfor _ in tqdm(range(3)):\n    pass\n"
+    alone = new_code_cell(bar)
+    with_warning = new_code_cell(bar + "print('careful', file=sys.stderr)")
+    shown = new_code_cell("print('100%|')\n1 + 1")
+    first, second, third = execute(alone, with_warning, shown)[-3:]
+    assert first.outputs == []
+    assert [output.text.strip() for output in second.outputs] == ["careful"]
+    assert [output.output_type for output in third.outputs] == ["execute_result"]
 
 
 def test_missing_inputs_are_found_before_a_kernel_starts(tmp_path):
@@ -74,19 +154,31 @@ def test_missing_inputs_are_found_before_a_kernel_starts(tmp_path):
         run.check_inputs(Parameters(device="cuda:77"), ("q1",))
 
 
-def test_progress_bars_are_not_kept_and_warnings_are(use_notebook):
-    bars = "from tqdm import tqdm\nfor _ in tqdm(range(3)):\n    pass"
-    target = use_notebook(
-        new_code_cell(bars), new_code_cell("import sys\nprint('careful', file=sys.stderr)")
-    )
-    run.execute(PARAMETERS, run.QUESTIONS, target, notebook=target.with_name("small.ipynb"))
-    first, second = nbformat.read(target, as_version=4).cells[-2:]
-    assert first.outputs == [] and second.outputs[0].text == "careful\n"
+def test_weights_of_another_network_are_found_before_a_kernel_starts(tmp_path):
+    path = tmp_path / "weights.pth"
+    torch.save({"a": torch.zeros(1)}, path)
+    other = Parameters(data_source="sample", vgg_weights=str(path))
+    with pytest.raises(run.RunError, match="another network's"):
+        run.check_inputs(other, ("q4",))
+
+
+def test_inputs_are_checked_without_reading_them(monkeypatch):
+    def fail(*_):
+        pytest.fail("The check reads what the notebook will read again")
+
+    for module, name in ((data, "load_mnist"), (data, "load_big_cats"), (vgg, "load_vgg16")):
+        monkeypatch.setattr(module, name, fail)
+    checked = []
+    monkeypatch.setattr(data, "check_mnist", checked.append)
+    monkeypatch.setattr(data, "locate", lambda name, *_: checked.append(name))
+    monkeypatch.setattr(download, "fetch_vgg16", lambda: checked.append("vgg16"))
+    run.check_inputs(Parameters(data_dir=str(ROOT)), ("q3", "q4"))
+    assert checked == [str(ROOT), "big_cats", "birds", "dogs", "vgg16"]
 
 
 def test_a_log_gets_the_last_line_once_in_a_while(capsys, monkeypatch):
     monkeypatch.setattr(run, "QUIET_SECONDS", -1)
-    run.LastLine(live=False).write("epoch 1\repoch 2\n")
+    run.ProgressLine(live=False).write("epoch 1\repoch 2\n")
     monkeypatch.setattr(run, "QUIET_SECONDS", 60)
-    run.LastLine(live=False).write("epoch 3\n")
+    run.ProgressLine(live=False).write("epoch 3\n")
     assert capsys.readouterr().err == "  epoch 2\n"
