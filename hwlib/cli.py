@@ -7,6 +7,7 @@ once.
 import json
 import logging
 import shlex
+import shutil
 import signal
 import sys
 import time
@@ -19,10 +20,11 @@ try:
     from tqdm import tqdm
 
     from hwlib import __version__
-    from hwlib.common.project import LOCATIONS
+    from hwlib.common.errors import HwlibError
+    from hwlib.common.project import LOCATIONS, NOTEBOOK
     from hwlib.run.parameters import ParameterError, check_questions
     from hwlib.run.profiles import explain, load_profile
-    from hwlib.sweep.plan import plan
+    from hwlib.sweep.plan import Plan, plan
 except ModuleNotFoundError as error:
     sys.exit(
         f"{sys.executable} lacks the package {error.name}. Run ./export.sh once, which makes "
@@ -41,11 +43,13 @@ set_parameters = click.option(
 )
 
 
-def command_line(name: str, overrides: tuple[tuple[str, str], ...], only: str | None) -> str:
+def command_line(
+    command: str, name: str, overrides: tuple[tuple[str, str], ...], only: str | None
+) -> str:
     """Return the command that is recorded with the results: without the places of files, which
     are private and change no figure.
     """
-    words = ["python", "-m", "hwlib", "export", name]
+    words = ["python", "-m", "hwlib", command, name]
     words += [word for pair in overrides if pair[0] not in LOCATIONS for word in ("-p", *pair)]
     return shlex.join([*words, *(["--only", only] if only else [])])
 
@@ -101,7 +105,9 @@ def export(
     except ParameterError as error:
         raise click.UsageError(str(error)) from error
     out = out or Path("out") / parameters.profile
-    parameters = parameters.model_copy(update={"command": command_line(profile, overrides, only)})
+    parameters = parameters.model_copy(
+        update={"command": command_line("export", profile, overrides, only)}
+    )
     from hwlib.pdf.exporter import PdfError
     from hwlib.submission.bundle import BundleError
     from hwlib.submission.export import ExportError, notice
@@ -210,12 +216,26 @@ def params(profile: str, overrides: tuple[tuple[str, str], ...]) -> None:
     "--scheduler", metavar="ADDRESS", help="Let a Dask cluster do it, as tcp://host:8786."
 )
 @click.option("--threads", type=click.IntRange(1), default=1, help="For each run.")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="End a run that takes longer  [default: none].",
+)
 @click.option("--force", is_flag=True, help="Do again what is there already.")
+@click.option(
+    "--notebook",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    default=NOTEBOOK,
+    show_default=NOTEBOOK.name,
+    help="Run this one, which has the same parameters.",
+)
 def run_sweep(
     sweep_file: str,
     overrides: tuple[tuple[str, str], ...],
     only: str | None,
     out: str | None,
+    notebook: Path,
     **options: Any,
 ) -> None:
     """Run the notebook for every setting in FILE, and compare them.
@@ -223,30 +243,41 @@ def run_sweep(
     FILE is a YAML file, or the name of one in params/, with grid:, zip: or seeds:. Only what is
     missing or has failed is done; an interrupted sweep goes on when the same command is run again.
     """
+    command = command_line("sweep", sweep_file, overrides, only)
     try:
-        runs = plan(sweep_file, overrides, only, out)
+        planned = plan(sweep_file, overrides, only, out, notebook, command)
     except ParameterError as error:
         raise click.UsageError(str(error)) from error
-    from hwlib.sweep import leaderboard
-    from hwlib.sweep import pool as sweep
+    from hwlib.sweep.runner import Options, perform_missing
 
-    out = runs[0].out
     try:
-        performed = sweep.sweep(runs, say=lambda text: tqdm.write(text, sys.stderr), **options)
-    except sweep.SweepError as error:
+        performed = perform_missing(
+            planned.runs, Options(**options), lambda text: tqdm.write(text, sys.stderr)
+        )
+    except HwlibError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         click.echo("\nInterrupted. The same command does the runs that are missing.", err=True)
         sys.exit(130)
-    leaderboard.write_index(runs)
-    table = leaderboard.load_sweep(out)
-    if not leaderboard.is_written(table, out):
+    failed = report_sweep(planned)
+    there = len(planned.runs) - performed
+    click.echo(f"{performed} runs performed, {there} were there, {failed} failed.")
+    click.echo(f"  {planned.out}/results.csv\n  {planned.out}/summary.html")
+    sys.exit(1 if failed else 0)
+
+
+def report_sweep(planned: Plan) -> int:
+    """Write a sweep's table and page, print its leaderboard, and return how many runs failed."""
+    from hwlib.sweep import leaderboard as tables
+
+    tables.write_index(planned)
+    table = tables.load_sweep(planned.out)
+    if not tables.is_written(table, planned.out):
         from hwlib.sweep.summary import write_summary
 
-        write_summary(table, out)
-    board = leaderboard.leaderboard(table, list(runs[0].swept))
-    failed = int((table["status"] != "done").sum())
-    click.echo(board.to_string() if len(board) else "No figures to rank.")
-    click.echo(f"{performed} runs performed, {len(runs) - performed} were there, {failed} failed.")
-    click.echo(f"  {out}/results.csv\n  {out}/summary.html")
-    sys.exit(1 if failed else 0)
+        write_summary(table, planned.out)
+        tables.write_table(table, planned.out)
+    board = tables.leaderboard(table, list(planned.runs[0].swept))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    click.echo(tables.fit_width(board, width) if len(board) else "No figures to rank.")
+    return int((table["status"] != "done").sum())

@@ -1,104 +1,196 @@
-"""A sweep's results as files for people: ``results.csv`` and the page ``summary.html``.
+"""A sweep's results as the page ``summary.html``: settings, figures, and every run with its files.
 
 Apart from the tables, which are wanted without waiting for matplotlib.
 """
 
-import base64
 import io
+import re
+from collections.abc import Sequence
 from html import escape
+from typing import Any, NamedTuple, cast
 
-import fsspec
+import jinja2
 import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.figure import Figure
 
 from hwlib.common.figures import STYLE
-from hwlib.sweep import plots as comparison
+from hwlib.common.project import WITHOUT_EFFECT
+from hwlib.sweep import plots
 from hwlib.sweep.leaderboard import (
-    TABLE,
+    SweepIndex,
+    heading,
     leaderboard,
     load_histories,
-    ranking,
+    rank_of,
     read_index,
+    read_sweep,
     settings_of,
 )
+from hwlib.sweep.store import RunRecord, StoredRun, write_file
 
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width">
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 60rem; margin: 2rem auto;
-       padding: 0 1rem }}
-table {{ border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums }}
-th, td {{ padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd }}
-td:nth-child(2) {{ text-align: left }}
-div {{ overflow-x: auto }} img {{ width: 100% }} figure {{ margin: 2rem 0 }}
-</style>
-<h1>{title}</h1>
-{body}</html>
-"""
+PAGE = "summary.html"
+PAGES = jinja2.Environment(
+    loader=jinja2.PackageLoader("hwlib.sweep"),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=jinja2.StrictUndefined,
+)
 
 
-def draw(out: str, table: pd.DataFrame, swept: list[str], order: list[str]) -> dict[str, Figure]:
-    """The figures of a sweep by caption."""
-    ranked_by, _ = ranking(table)
-    question = ranked_by[:2]
-    losses = [c for c in table if c.startswith(question) and c.endswith(("loss", "accuracy"))]
+class Section(NamedTuple):
+    """Figures under a heading: side by side, or one as wide as it needs."""
+
+    heading: str
+    text: str
+    figures: list[str]  # as SVG
+    wide: bool = False
+
+
+class Swatch(NamedTuple):
+    """A setting's number on the leaderboard, and how the figures draw it."""
+
+    number: int
+    color: str
+    dashes: str
+
+
+class Row(NamedTuple):
+    """A row of a table; on the page it begins with the setting's swatch, if it has one."""
+
+    swatch: Swatch | None
+    cells: list[str]
+    record: RunRecord | None = None  # of a run
+
+
+class Table(NamedTuple):
+    """A table with its head."""
+
+    head: list[str]
+    rows: list[Row]
+
+
+def as_svg(panels: Sequence[plots.Panel]) -> list[str]:
+    """Return figures as elements of a page, with text that can be found and ids that are unique."""
+    elements = []
+    for panel in panels:
+        buffer = io.StringIO()
+        with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": panel.alt}):
+            panel.figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+        drawn = buffer.getvalue()
+        drawn = re.sub(r' id="[A-Za-z0-9.]+_\d+"', "", drawn[drawn.index("<svg") :])
+        label = f'<svg role="img" aria-label="{escape(panel.alt)}"'
+        elements.append(drawn.replace("<svg", label, 1))
+    return elements
+
+
+def numbers_varied_alone(index: SweepIndex, table: pd.DataFrame) -> list[str]:
+    """Return the names of numbers that figures can be drawn against: what is varied together with
+    others tells nothing by itself.
+    """
+    alone = [axis[0] for axis in index.axes if len(axis) == 1 and axis != ["seed"]]
+    return [
+        name
+        for name in (*alone, "q4_parameters")
+        if name in table
+        and pd.api.types.is_numeric_dtype(table[name])
+        and table[name].nunique() > 1
+    ]
+
+
+def draw_sections(out: str, table: pd.DataFrame, styles: plots.Styles) -> list[Section]:
+    """Return the page's figures, from ``table`` with a run a row and its setting."""
+    rank, done = rank_of(table), table[table["status"] == "done"]
+    if rank is None or done.empty:
+        return []
+    index, question = read_index(out), rank.figure[:2]
     histories = load_histories(out, question)
-    histories["setting"] = settings_of(histories, swept)
-    histories = histories.sort_values("setting", key=lambda s: s.map(order.index), kind="stable")
-    caption = "Loss and accuracy against the epoch: mean over the seeds, ± one standard deviation."
-    if len(order) > comparison.MOST_NAMED:
-        caption += " From dark to light: from the best setting to the last."
-    drawn = {caption: comparison.curves(histories)}
-    caption = "Mean ± standard deviation of each setting, best first; each seed as a dot."
-    drawn[caption] = comparison.seeds(table, losses[:2], order)
-    for name in (name for name in (*swept, "q4_parameters") if name in table and name != "seed"):
-        if pd.api.types.is_numeric_dtype(table[name]) and table[name].nunique() > 1:
-            caption = f"Last figures against {name}: every run as a dot, means joined."
-            drawn[caption] = comparison.against_parameter(table, name, losses)
-    if len(swept) > 1:
-        caption = "Every run as a line through what was swept and what came out, each in its order."
-        drawn[caption] = comparison.parallel(table, [*swept, *losses], ranked_by)
-    return drawn
+    histories = histories.assign(setting=settings_of(histories, index.swept))
+    ends = ("loss", "accuracy")
+    figures = [name for name in done if name.startswith(question) and name.endswith(ends)]
+    panels = plots.curves(histories, styles)
+    text = "Mean over the seeds ± standard deviation."
+    sections = [Section("Against the epoch", text, as_svg(panels))]
+    panels = [plots.seed_dots(done, name, styles) for name in figures]
+    text = "Mean ± standard deviation of each setting; every run is a dot."
+    sections.append(Section("Setting by setting", text, as_svg(panels)))
+    for parameter in numbers_varied_alone(index, done):
+        panels = [plots.against_parameter(done, parameter, name, styles) for name in figures]
+        text = "Every run is a dot; the grey line joins the means."
+        sections.append(Section(f"Against {heading(parameter)}", text, as_svg(panels)))
+    if len(index.swept) > 1:
+        panel = plots.parallel(done, [*index.swept, *figures], styles)
+        text = "A line is a run. On every axis the values stand in their order, equally far apart."
+        sections.append(Section("All runs at once", text, as_svg([panel]), wide=True))
+    return sections
 
 
-def embed(figure: Figure, caption: str) -> str:
-    """A figure as HTML that needs no other file."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    content = base64.b64encode(buffer.getvalue()).decode()
-    image = f'<img src="data:image/svg+xml;base64,{content}" alt="{escape(caption)}">'
-    return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
+def swatches_of(styles: plots.Styles) -> dict[str, Swatch]:
+    """Return each setting's swatch, in the order of the leaderboard."""
+    return {
+        setting: Swatch(number, style.color, plots.DASHES[style.linestyle])
+        for number, (setting, style) in enumerate(styles.items(), 1)
+    }
 
 
-def sections(out: str, table: pd.DataFrame) -> list[str]:
-    """The page's parts as HTML: what was run, leaderboard, figures, failures."""
-    index = read_index(out)
-    swept = index["swept"]
-    done, failed = table[table["status"] == "done"], table[table["status"] != "done"]
-    seconds = table["seconds"].sum()
-    parts = [f"<p>{len(done)} of {len(table)} runs done, {seconds:,.0f} s of computing.</p>"]
-    if index["data_source"] == "sample":
-        parts.append("<p><b>Sample data:</b> these figures are a demonstration.</p>")
-    board = leaderboard(table, swept)
-    if len(board):
-        ranked_by = comparison.in_words(ranking(table)[0])
-        rule = f"Ranked by {ranked_by}. Test figures are shown, and nothing is chosen by them."
-        parts += [f"<p>{rule}</p>", f"<div>{board.to_html(border=0)}</div>"]
-        drawn = draw(out, done.assign(setting=settings_of(done, swept)), swept, [*board["setting"]])
-        parts += [embed(figure, caption) for caption, figure in drawn.items()]
-    if len(failed):
-        shown = failed[[*swept, "status", "reason"]].to_html(border=0, index=False)
-        parts.append(f"<h2>Not done</h2><div>{shown}</div>")
-    return parts
+def board_table(board: pd.DataFrame, swatches: dict[str, Swatch]) -> Table:
+    """Return the leaderboard for the page."""
+    rows = [Row(swatches[line[0]], [str(cell) for cell in line]) for line in board.values.tolist()]
+    return Table(list(board.columns), rows)
+
+
+def figure_text(value: float) -> str:
+    """Return a figure as tables show it; nothing if it is no number."""
+    if pd.isna(value):
+        return ""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4f}"
+
+
+def runs_table(
+    table: pd.DataFrame,
+    index: SweepIndex,
+    runs: dict[str, StoredRun | None],
+    swatches: dict[str, Swatch],
+) -> Table:
+    """Return the table of runs for the page."""
+    figures = [name for name in table if name.startswith(("q3_", "q4_"))]
+    rows = []
+    for line in table.to_dict("records"):
+        run = runs[line["run"]]
+        cells = [str(index.runs[line["run"]][name]) for name in index.swept]
+        cells += [figure_text(line[name]) for name in figures]
+        rows.append(Row(swatches.get(line["setting"]), cells, run.record if run else None))
+    return Table([heading(name) for name in (*index.swept, *figures)], rows)
+
+
+def fixed_parameters(records: Sequence[RunRecord], swept: Sequence[str]) -> dict[str, str]:
+    """Return the parameters that have one value in all runs, and change their figures."""
+    values: dict[str, set[str]] = {}
+    for record in records:
+        for name, value in record.parameters.items():
+            values.setdefault(name, set()).add(str(value))
+    fixed = {name: texts.pop() for name, texts in values.items() if len(texts) == 1}
+    return {name: text for name, text in fixed.items() if name not in {*swept, *WITHOUT_EFFECT}}
 
 
 def write_summary(table: pd.DataFrame, out: str) -> None:
-    """Write ``summary.html`` and then ``results.csv`` into the sweep's folder."""
-    with plt.rc_context(STYLE):
-        body = "\n".join(sections(out, table))
-    title = escape(f"Sweep {out.rstrip('/').rpartition('/')[2]}")
-    with fsspec.open(f"{out}/summary.html", "w", encoding="utf-8") as file:
-        file.write(PAGE.format(title=title, body=body))
-    with fsspec.open(f"{out}/{TABLE}", "wb") as file:
-        file.write(table.to_csv(index=False).encode())
+    """Write ``summary.html`` into the sweep's folder; ``table`` is that of ``load_sweep``."""
+    index, runs = read_index(out), read_sweep(out)
+    table = table.assign(setting=settings_of(table, index.swept))
+    board, rank = leaderboard(table, index.swept), rank_of(table)
+    styles = plots.line_styles(list(board["setting"]) if len(board) else [])
+    swatches = swatches_of(styles)
+    records = [run.record for run in runs.values() if run]
+    with plt.rc_context(cast(Any, STYLE)):
+        sections = draw_sections(out, table, styles)
+    page = PAGES.get_template(PAGE).render(
+        name=out.rstrip("/").rpartition("/")[2],
+        command=index.command,
+        rank=heading(rank.figure) if rank else "",
+        board=board_table(board, swatches),
+        sections=sections,
+        runs=runs_table(table, index, runs, swatches),
+        records=records,
+        fixed=fixed_parameters(records, index.swept),
+    )
+    write_file(out, PAGE, page)
