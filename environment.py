@@ -141,9 +141,11 @@ def run_installer(command: list[str]) -> bool:
     if command[0] == "uv":
         return subprocess.run(command, stdout=sys.stderr).returncode == 0
     lines = []
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    with subprocess.Popen([*command, "--progress-bar", "off"], **pipes) as process:
-        for line in process.stdout:
+    shown = [*command, "--progress-bar", "off"]
+    with subprocess.Popen(
+        shown, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        for line in process.stdout or ():
             lines.append(line.rstrip())
             if large := re.search(r"(\w+)-[^/ ]* \((\d{2,}\.\d [MG]B)\)", line):
                 say(f"  downloading {large[1]}, {large[2]}")

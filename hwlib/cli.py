@@ -108,7 +108,7 @@ def export(
     parameters = parameters.model_copy(
         update={"command": command_line("export", profile, overrides, only)}
     )
-    from hwlib.pdf.exporter import PdfError
+    from hwlib.pdf.errors import PdfError
     from hwlib.submission.bundle import BundleError
     from hwlib.submission.export import ExportError, notice
     from hwlib.submission.export import export as run_export

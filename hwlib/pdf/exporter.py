@@ -51,7 +51,7 @@ class TypstPDFExporter(Exporter):
     ) -> tuple[bytes, Any]:
         """Return the PDF of an open notebook file; PdfError if it cannot be read or made."""
         try:
-            notebook = nbformat.read(file_stream, 4)  # type: ignore[no-untyped-call]
+            notebook = nbformat.read(file_stream, 4)
         except UNREADABLE as error:
             reason = str(error).split("\n")[0][:200]
             raise PdfError(f"The file is no notebook that can be read: {reason}") from error

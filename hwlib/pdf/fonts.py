@@ -42,4 +42,4 @@ def replace_unprintable(notebook: NotebookNode) -> tuple[NotebookNode, list[str]
     missing = unprintable(text)
     points = {ord(c): f"U+{ord(c):04X}" for c in missing}
     printable = json.loads(text.translate(points))
-    return nbformat.from_dict(printable), missing  # type: ignore[no-untyped-call]
+    return nbformat.from_dict(printable), missing

@@ -35,4 +35,4 @@ def on_screen(text: str) -> str:
 
 def without_colours(text: str) -> str:
     """Return a text without the sequences that only colour or format it."""
-    return str(strip_ansi(text))  # type: ignore[no-untyped-call]
+    return str(strip_ansi(text))

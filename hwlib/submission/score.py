@@ -11,8 +11,9 @@ import os
 import pickle
 import site
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,11 +22,13 @@ import torch
 from torch import Tensor, nn
 
 from hwlib.common import data
+from hwlib.common.errors import DataError
 from hwlib.common.images import load_image_set
 from hwlib.q3 import mlp
 from hwlib.q3.activations import sigmoid
 from hwlib.q4_cats import cnn, evaluation
 from hwlib.submission.bundle import BundleError
+from hwlib.submission.report import CatScore, DigitScore
 
 SHAPES = {"W1": (784, 128), "b1": (128,), "W2": (128, 10), "b2": (10,)}
 FORBIDDEN = ("open", "socket.", "subprocess.", "os.", "shutil.", "urllib.", "ctypes.dlopen")
@@ -63,7 +66,7 @@ def check_tensors(name: str, found: dict[str, Tensor], wanted: dict[str, Tensor]
             raise BundleError(f"{name}: {key} holds values that are not finite.")
 
 
-def refuse(event: str, arguments: tuple) -> None:
+def refuse(event: str, arguments: tuple[Any, ...]) -> None:
     """An audit hook: nothing leaves this process while ``watched`` is a list.
 
     Python reads its own modules even then, as late imports need it.
@@ -84,7 +87,8 @@ def refuse(event: str, arguments: tuple) -> None:
 def watching() -> Iterator[None]:
     """While the class file's code runs, refuse what no network needs; BundleError if it tried."""
     global watched
-    watched = refused = []
+    refused: list[str] = []
+    watched = refused
     try:
         yield
     finally:
@@ -93,7 +97,7 @@ def watching() -> Iterator[None]:
             raise BundleError(f"The class file reaches outside ({refused[0]}) and was stopped.")
 
 
-def score_q3(path: Path, data_dir: str, source: str) -> dict[str, Any]:
+def score_q3(path: Path, data_dir: str, source: str) -> DigitScore:
     """Test accuracy of the pickled weights of Question 3 on MNIST's test digits."""
     weights = load_tensors(path)
     check_tensors(path.name, weights, {name: torch.empty(shape) for name, shape in SHAPES.items()})
@@ -102,7 +106,7 @@ def score_q3(path: Path, data_dir: str, source: str) -> dict[str, Any]:
         setattr(network, name, value)
     digits = mlp.prepare_digits(*data.load_mnist(data_dir, source))
     _, accuracy = mlp.evaluate(network, digits.x_test, digits.y_test)
-    return {"test_accuracy": accuracy.item()}
+    return DigitScore(accuracy.item())
 
 
 def import_class_file(path: Path) -> ModuleType:
@@ -137,7 +141,7 @@ def build_network(module: ModuleType, weights: dict[str, Tensor], name: str) -> 
     raise BundleError(f"The Q4 pickle fits no class of the class file ({names}).")
 
 
-def score_q4(weights_path: Path, class_path: Path, folder: Path) -> dict[str, Any]:
+def score_q4(weights_path: Path, class_path: Path, folder: Path) -> CatScore:
     """Right answers of the pickled network on a folder of class folders."""
     weights = load_tensors(weights_path)
     module = import_class_file(class_path)
@@ -147,13 +151,8 @@ def score_q4(weights_path: Path, class_path: Path, folder: Path) -> dict[str, An
     pictures = load_image_set(folder, getattr(module, "IMAGE_SIZE", 224), names, partial=True)
     with watching():
         result = evaluation.score_network(network, pictures)
-    return {
-        "accuracy": result.accuracy,
-        "correct": result.correct,
-        "total": result.total,
-        "pictures": result.pictures,
-        "parameters": sum(p.numel() for p in nn.Module.parameters(network)),
-    }
+    parameters = sum(p.numel() for p in nn.Module.parameters(network))
+    return CatScore(result.accuracy, result.correct, result.total, parameters, result.pictures)
 
 
 def answer(request: dict[str, Any]) -> None:
@@ -168,19 +167,19 @@ def answer(request: dict[str, Any]) -> None:
         named = request["big_cats"]
         return Path(named) if named else data.locate("big_cats", *where) / "test"
 
-    tasks = {
+    tasks: dict[str, Callable[[], DigitScore | CatScore]] = {
         "q3": lambda: score_q3(folder / f"{stem}_Q3.pkl", *where),
         "q4": lambda: score_q4(folder / f"{stem}_Q4.pkl", folder / f"{stem}.py", big_cats()),
     }
     for name, task in tasks.items():
         try:
-            score = task()
-        except (BundleError, data.DataError, OSError) as error:
-            score = {"error": str(error)}
+            content = asdict(task())
+        except (BundleError, DataError, OSError) as error:
+            content = {"error": str(error)}
         except (Exception, SystemExit) as error:  # the class file may raise anything
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            score = {"error": f"{name.upper()} cannot be scored ({reason})."}
-        (folder / f"{name}.json").write_text(json.dumps(score))
+            content = {"error": f"{name.upper()} cannot be scored ({reason})."}
+        (folder / f"{name}.json").write_text(json.dumps(content))
 
 
 if __name__ == "__main__":
