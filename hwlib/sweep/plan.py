@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hwlib.common.project import NOTEBOOK, PROFILES, ROOT
-from hwlib.run.parameters import Axes, ParameterError, Parameters, check, suggest
+from hwlib.run.parameters import Axes, ParameterError, Parameters, check, source_of, suggest
 from hwlib.run.profiles import (
     Placed,
     Settings,
@@ -59,13 +59,13 @@ def axes_of(lists: Axes) -> list[list[Settings]]:
     return [axis for axis in axes if axis]
 
 
-def check_swept(swept: Sequence[Placed], shared: Settings) -> None:
+def check_swept(swept: Sequence[str], shared: Settings) -> None:
     """Raise ParameterError unless every name is swept once, and not set by ``-p`` as well."""
     for i, name in enumerate(swept):
         if name in swept[:i]:
-            raise ParameterError(f"{name.source}: {name} is swept twice")
-        if any(name == other and other.source.startswith("-p") for other in shared):
-            raise ParameterError(f"-p {name}: it is swept already ({name.source})")
+            raise ParameterError(f"{source_of(name)}: {name} is swept twice")
+        if any(name == other and source_of(other).startswith("-p") for other in shared):
+            raise ParameterError(f"-p {name}: it is swept already ({source_of(name)})")
 
 
 def portable(parameters: Parameters) -> Parameters:
