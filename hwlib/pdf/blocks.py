@@ -60,6 +60,13 @@ class FigureBlock:
 
 
 @dataclass(frozen=True)
+class PageBreakBlock:
+    """A new page, which a text asks for."""
+
+    cell: int
+
+
+@dataclass(frozen=True)
 class MarkdownBlock:
     """A Markdown cell, for pandoc to read."""
 
@@ -78,7 +85,6 @@ class RichOutputBlock:
     cell: int
     text: str
     text_format: str
-    short: bool  # kept on one page
     plain: str = ""
 
 
@@ -93,10 +99,9 @@ class MarkupBlock:
     markup: Markup
     pictures: dict[str, PictureFile]
     is_output: bool
-    short: bool = False
 
 
 UnreadBlock = MarkdownBlock | RichOutputBlock
-FinishedBlock = CodeBlock | SourceBlock | TextBlock | ErrorBlock | FigureBlock
+FinishedBlock = CodeBlock | SourceBlock | TextBlock | ErrorBlock | FigureBlock | PageBreakBlock
 CellBlock = FinishedBlock | UnreadBlock  # what cells become
 Block = FinishedBlock | MarkupBlock  # what is printed, and what the proof looks for

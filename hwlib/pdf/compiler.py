@@ -16,6 +16,7 @@ from hwlib.pdf.blocks import (
     ErrorBlock,
     FigureBlock,
     MarkupBlock,
+    PageBreakBlock,
     SourceBlock,
     TextBlock,
 )
@@ -40,12 +41,14 @@ def typst_data(block: Block) -> dict[str, Any]:
             return {"kind": "text", "lines": block.lines}
         case ErrorBlock():
             return {"kind": "error", "lines": block.lines}
+        case PageBreakBlock():
+            return {"kind": "pagebreak"}
         case FigureBlock():
             figure = {"kind": "figure", "path": block.picture.name, "alt": block.alt}
             return figure | {"number": block.number, "caption": block.caption}
         case MarkupBlock():
             pictures = {source: picture.name for source, picture in block.pictures.items()}
-            content = {"markup": block.markup.markup, "pictures": pictures, "short": block.short}
+            content = {"markup": block.markup.markup, "pictures": pictures}
             return {"kind": "output" if block.is_output else "markdown"} | content
     assert_never(block)
 

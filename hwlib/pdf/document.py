@@ -18,7 +18,7 @@ from hwlib.pdf.blocks import (
     TextBlock,
     UnreadBlock,
 )
-from hwlib.pdf.cells import cell_blocks, has_tag
+from hwlib.pdf.cells import PRINT_ALL, Switches, cell_blocks, has_tag
 from hwlib.pdf.equations import collect_equations
 from hwlib.pdf.lines import text_lines
 from hwlib.pdf.outputs import notice_block
@@ -95,12 +95,12 @@ def finish_block(block: UnreadBlock, markup: Markup, folder: Path) -> MarkupBloc
     if isinstance(block, RichOutputBlock):
         if not markup.markup.strip():
             return plain_block(block)
-        attachments, is_output, short = {}, True, block.short
+        attachments, is_output = {}, True
     else:
-        attachments, is_output, short = dict(block.attachments), False, False
+        attachments, is_output = dict(block.attachments), False
     candidates = {source: find_picture(source, attachments, folder) for source in markup.pictures}
     pictures = {source: picture for source, picture in candidates.items() if picture}
-    return MarkupBlock(block.cell, block.text, markup, pictures, is_output, short)
+    return MarkupBlock(block.cell, block.text, markup, pictures, is_output)
 
 
 def read_texts(blocks: list[CellBlock], folder: Path) -> tuple[list[Block], str]:
@@ -119,7 +119,9 @@ def read_texts(blocks: list[CellBlock], folder: Path) -> tuple[list[Block], str]
     return finished, warnings
 
 
-def read_document(notebook: NotebookNode, name: str, folder: Path) -> Document:
+def read_document(
+    notebook: NotebookNode, name: str, folder: Path, switches: Switches = PRINT_ALL
+) -> Document:
     """Return the document that a notebook in ``folder`` is printed as.
 
     ``name`` is the title of a notebook that has none. PdfError if pandoc cannot read a text.
@@ -132,7 +134,7 @@ def read_document(notebook: NotebookNode, name: str, folder: Path) -> Document:
     blocks = [
         block
         for place, node in enumerate(nodes, start=1)
-        for block in cell_blocks(place, node, language, equations)
+        for block in cell_blocks(place, node, language, equations, switches)
     ]
     finished, warnings = read_texts(blocks, folder)
     return Document(read_title_block(notebook, title), finished, [warnings] if warnings else [])

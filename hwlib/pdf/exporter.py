@@ -17,6 +17,7 @@ from nbformat.reader import NotJSONError
 from nbformat.validator import normalize
 from traitlets import Bool
 
+from hwlib.pdf.cells import Switches
 from hwlib.pdf.compiler import compile_document
 from hwlib.pdf.document import Document, read_document
 from hwlib.pdf.errors import PdfError, show_as_sentence
@@ -84,7 +85,8 @@ class TypstPDFExporter(Exporter):
         nb, resources = super().from_notebook_node(nb, resources, **options)
         metadata = resources.get("metadata", {})
         folder = Path(metadata.get("path") or ".")
-        return read_document(nb, metadata.get("name", "Notebook"), folder), resources
+        name, switches = metadata.get("name", "Notebook"), Switches.of(self.config)
+        return read_document(nb, name, folder, switches), resources
 
     def describe(self, nb: NotebookNode) -> Document:
         """Return what the PDF is made from and held against."""

@@ -12,6 +12,7 @@ from pygments.util import ClassNotFound
 
 COLUMNS = 100  # what fits beside the line numbers at the template's type size
 HEAD_LINES, TAIL_LINES = 150, 50  # of an output that is longer than both together
+LONGEST_LINE = COLUMNS * (HEAD_LINES + TAIL_LINES)  # characters of an output's line, each end
 TokenType = tuple[str, ...]  # Pygments' hierarchy of types, as ("Name", "Function")
 STYLES: dict[TokenType, str] = {
     Comment: "comment", String: "string", Number: "number", Keyword: "keyword",
@@ -91,12 +92,20 @@ def code_lines(source: str, language: str) -> list[Line]:
     return to_lines(Token(style_of(token_type), text) for token_type, text in lex(source, lexer))
 
 
+def cut_middle(line: str) -> tuple[str, int]:
+    """Return a line of bounded length, and how many printed lines it lost in its middle."""
+    lost = max(0, len(line) - 2 * LONGEST_LINE) // COLUMNS
+    return line[:LONGEST_LINE] + line[LONGEST_LINE + lost * COLUMNS :], lost
+
+
 def text_lines(text: str, style: str = "plain") -> list[Line]:
     """Return output as lines; a very long one keeps its beginning and end and says so."""
     lines = text.rstrip("\n").split("\n")
     ends = lines[:HEAD_LINES] + lines[HEAD_LINES:][-TAIL_LINES:]  # first, as cutting takes time
-    printed = to_lines([Token(style, "\n".join(ends))])
-    left_out = len(lines) - len(ends) + max(0, len(printed) - HEAD_LINES - TAIL_LINES)
+    shortened = [cut_middle(line) for line in ends]
+    printed = to_lines([Token(style, "\n".join(line for line, _ in shortened))])
+    left_out = len(lines) - len(ends) + sum(lost for _, lost in shortened)
+    left_out += max(0, len(printed) - HEAD_LINES - TAIL_LINES)
     if left_out:
         notice = to_lines([Token("comment", f"… {left_out:,} more lines are in the notebook …")])
         printed = printed[:HEAD_LINES] + notice + printed[-TAIL_LINES:]

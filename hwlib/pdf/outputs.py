@@ -1,6 +1,8 @@
 """A code cell's outputs as blocks: which form of each is printed."""
 
-from collections.abc import Iterator, Mapping
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from itertools import groupby
 from typing import Any
@@ -21,8 +23,43 @@ from hwlib.pdf.pandoc import HTML, MARKDOWN
 from hwlib.pdf.pictures import PICTURE_TYPES, PictureFile, decode
 from hwlib.pdf.terminal import on_screen, without_colours
 
-SHORT_TABLE = 25  # rows that are kept on one page
-WIDGET = "application/vnd.jupyter.widget-view+json"
+LATEX = "latex"
+LONGEST_HTML = 1_000_000  # characters of a table that pandoc reads
+KEPT_ROWS = (150, 50)  # the first and the last of a table that is longer than LONGEST_HTML
+ROW = re.compile(r"<tr\b", re.IGNORECASE)
+
+# What is seen in a browser alone, by a word in the output's type or HTML.
+BROWSER_TYPES = {
+    "plotly": "A Plotly chart", "vega": "A Vega chart", "bokeh": "A Bokeh chart",
+    "holoviews": "A HoloViews chart", "widget-view": "A widget", "geo+json": "A map",
+    "javascript": "A script", "video/": "A video", "audio/": "A sound", "pdf": "A PDF file",
+}  # fmt: skip
+BROWSER_HTML = {
+    "plotly": "A Plotly chart", "altair-viz": "A Vega chart", "vegaembed": "A Vega chart",
+    "data-root-id": "A Bokeh chart", "bokeh": "A Bokeh chart", "leaflet": "A map",
+    "to load map": "A map", "<video": "A video", "<audio": "A sound",
+    'class="animation"': "An animation", "anim-controls": "An animation",
+    "<iframe": "An embedded page", "<canvas": "A drawing", "<script": "A script",
+}  # fmt: skip
+# Parts of HTML that are not seen on paper, and what says that a browser is needed.
+UNSEEN_HTML = re.compile(
+    r"<!--.*?-->"
+    r"|<(?P<tag>script|style|template|noscript|head|form|button|select|video|audio|canvas|iframe)\b"
+    r".*?(?:</(?P=tag)\s*>|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+TAG = re.compile(r"<[^>]*>")
+SEEN_TAG = re.compile(r"<(?:img\b[^>]*\ssrc=|svg\b|math\b|object\b|embed\b)", re.IGNORECASE)
+ADDRESS = re.compile(r"<iframe\b[^>]*\ssrc=[\"']?(?!data:|about:)[^\s\"'>]", re.IGNORECASE)
+NO_CONTENT = re.compile(r"Make this Notebook Trusted to load map: File -> Trust Notebook")
+REPRESENTATION = re.compile(r"<(?:class )?'?[\w.]+\b[^\n]*>|alt\.\w*Chart\(\.\.\.\)")
+# LaTeX that is nothing but formulas.
+ENVIRONMENTS = "equation|align|eqnarray|gather|multline|[bBpvV]?matrix|array|cases|split|aligned"
+FORMULA = re.compile(
+    r"\$[^$]+\$|\$\$[^$]+\$\$|\\\[(?P<display>.*)\\\]|\\\((?P<inline>.*)\\\)"
+    rf"|\\begin\{{(?P<name>(?:{ENVIRONMENTS})\*?)\}}.*\\end\{{(?P=name)\}}",
+    re.DOTALL,
+)
 
 
 def notice_block(cell: int, text: str) -> TextBlock:
@@ -30,39 +67,111 @@ def notice_block(cell: int, text: str) -> TextBlock:
     return TextBlock(cell, text_lines(text, "comment"))
 
 
-def rich_block(cell: int, text_format: str, text: str, plain: str = "") -> RichOutputBlock:
-    """Return a table or text among the outputs; a short one is kept on one page."""
-    rows = max(text.count("<tr"), text.count("\n\n"))
-    return RichOutputBlock(cell, text, text_format, rows <= SHORT_TABLE, plain)
+def browser_notice(cell: int, kind: str) -> TextBlock:
+    """Return a notice in place of what only a browser shows."""
+    return notice_block(cell, f"{kind} for browsers alone is in the notebook.")
+
+
+def shorten_html(html: str) -> str:
+    """Return HTML that pandoc can read in seconds: of a long table the first and the last rows."""
+    rows = [row.start() for row in ROW.finditer(html)]
+    first, last = KEPT_ROWS
+    if len(html) <= LONGEST_HTML or len(rows) <= first + last + 1:
+        return html
+    columns = len(re.findall(r"<t[dh]\b", html[rows[first - 1] : rows[first]], re.IGNORECASE))
+    notice = f"… {len(rows) - first - last:,} more rows are in the notebook …"
+    cell = f'<tr><td colspan="{max(1, columns)}">{notice}</td></tr>'
+    return html[: rows[first]] + cell + html[rows[-last] :]
+
+
+def find_kind(text: str, kinds: Mapping[str, str]) -> str:
+    """Return what kind of output a text names; "" if none."""
+    return next((kind for word, kind in kinds.items() if word in text), "")
+
+
+def is_seen(html: str) -> bool:
+    """Return whether something of an HTML text is seen on paper."""
+    rest = UNSEEN_HTML.sub("", NO_CONTENT.sub("", html))
+    if SEEN_TAG.search(rest) or ADDRESS.search(html):
+        return True
+    return bool(TAG.sub("", rest).replace("&nbsp;", " ").strip())
+
+
+def maths_of(latex: str) -> str:
+    """Return LaTeX as Markdown if it is nothing but a formula; "" if not."""
+    formula = FORMULA.fullmatch(latex.strip())
+    if not formula or "\\begin{tabular" in latex:
+        return ""
+    if formula["display"] or formula["inline"]:
+        return f"$${formula['display'] or formula['inline']}$$"
+    return latex.strip()
+
+
+def picture_block(cell: int, data: Mapping[str, Any], caption: str) -> FigureBlock | None:
+    """Return the first picture among an output's forms; a damaged one fails when it is set."""
+    for mime in PICTURE_TYPES:
+        if mime in data:
+            raw = data[mime].encode() if mime.endswith("xml") else decode(data[mime])
+            return FigureBlock(cell, PictureFile(mime, raw), caption)
+    return None
+
+
+def html_block(cell: int, html: str, plain: str) -> CellBlock | None:
+    """Return an output in HTML: a table or a formatted text, or a notice if a browser is needed;
+    None if another form says more.
+    """
+    says_nothing = not plain.strip() or REPRESENTATION.match(plain)
+    if is_seen(html):
+        is_table = "<table" in html and "xr-wrap" not in html
+        if is_table or says_nothing:
+            return RichOutputBlock(cell, shorten_html(html), HTML, "" if says_nothing else plain)
+        return None
+    if kind := find_kind(html.lower(), BROWSER_HTML):
+        return browser_notice(cell, kind)
+    return None
+
+
+def text_block(cell: int, data: Mapping[str, Any]) -> CellBlock | None:
+    """Return the best form in Markdown, plain text, LaTeX or JSON."""
+    plain, latex = data.get("text/plain", ""), data.get("text/latex", "")
+    if data.get("text/markdown"):
+        return RichOutputBlock(cell, for_pandoc(data["text/markdown"], Equations()), MARKDOWN)
+    is_representation = REPRESENTATION.match(plain)
+    if latex and (is_representation or not plain.strip()):
+        return RichOutputBlock(cell, latex, LATEX, latex)
+    if "application/json" in data and (is_representation or not plain.strip()):
+        text = json.dumps(data["application/json"], indent=1, ensure_ascii=False)
+        return TextBlock(cell, text_lines(text))
+    if plain.strip():
+        return TextBlock(cell, text_lines(without_colours(plain)))
+    return None
 
 
 def data_block(cell: int, data: Mapping[str, Any], caption: str) -> CellBlock | None:
     """Return the best printable form of a display or a result; None if there is nothing to print.
 
-    ``data`` is the output's content by type, as Jupyter has it.
+    ``data`` is the output's content by type, as Jupyter has it: HTML tables before Markdown and
+    LaTeX, which is only read if it is a formula or there is nothing else.
     """
     html, plain = data.get("text/html", ""), data.get("text/plain", "")
     if "text/x-python" in data:
         return SourceBlock(cell, code_lines(data["text/x-python"], "python"))
-    if text := data.get("text/markdown", data.get("text/latex")):
-        return rich_block(cell, MARKDOWN, for_pandoc(text, Equations()))
-    for mime in PICTURE_TYPES:
-        if mime in data:  # a damaged one fails when it is set
-            raw = data[mime].encode() if mime.endswith("xml") else decode(data[mime])
-            return FigureBlock(cell, PictureFile(mime, raw), caption)
-    if WIDGET in data:
-        return None
-    says_nothing = plain.startswith("<IPython.core.display.HTML")
-    if "<table" in html or (html and (not plain or says_nothing)):
-        return rich_block(cell, HTML, html, "" if says_nothing else plain)
-    if plain.strip():
-        return TextBlock(cell, text_lines(without_colours(plain)))
-    if data and not plain:
-        return notice_block(cell, f"An output of type {', '.join(data)} is in the notebook.")
-    return None
+    if maths := maths_of(data.get("text/latex", "")):
+        return RichOutputBlock(cell, for_pandoc(maths, Equations()), MARKDOWN, maths)
+    if picture := picture_block(cell, data, caption):
+        return picture
+    if kind := find_kind(" ".join(data), BROWSER_TYPES):
+        return browser_notice(cell, kind)
+    has_markdown = "text/markdown" in data and "<table" not in html
+    if html and not has_markdown and (block := html_block(cell, html, plain)):
+        return block
+    if block := text_block(cell, data):
+        return block
+    unknown = [mime for mime in data if not mime.startswith("text/")]
+    return browser_notice(cell, f"An output of type {', '.join(unknown)}") if unknown else None
 
 
-def join_streams(outputs: list[NotebookNode]) -> Iterator[NotebookNode]:
+def join_streams(outputs: Sequence[NotebookNode]) -> Iterator[NotebookNode]:
     """Join neighbouring pieces of one stream.
 
     nbconvert's CoalesceStreamsPreprocessor does more: it removes what precedes a carriage return,
@@ -80,9 +189,9 @@ def join_streams(outputs: list[NotebookNode]) -> Iterator[NotebookNode]:
         yield joined
 
 
-def output_blocks(cell: int, node: NotebookNode) -> Iterator[CellBlock]:
-    """Return the outputs of a code cell, in their order."""
-    for output in join_streams(node.outputs):
+def output_blocks(cell: int, outputs: Sequence[NotebookNode], caption: str) -> Iterator[CellBlock]:
+    """Return the outputs of a code cell, in their order; pictures have the ``caption``."""
+    for output in join_streams(outputs):
         if output.output_type == "stream":
             if text := on_screen(output.text):
                 yield TextBlock(cell, text_lines(text))
@@ -90,5 +199,5 @@ def output_blocks(cell: int, node: NotebookNode) -> Iterator[CellBlock]:
             traceback = without_colours("\n".join(output.traceback))
             name = f"{output.ename}: {output.evalue}"
             yield ErrorBlock(cell, text_lines(traceback or name))
-        elif block := data_block(cell, output.data, node.metadata.get("caption", "")):
+        elif block := data_block(cell, output.data, caption):
             yield block

@@ -10,7 +10,7 @@ import pypdfium2
 from pypdf import PdfReader
 from pypdf.generic import DictionaryObject, PdfObject
 
-from hwlib.pdf.blocks import Block, FigureBlock, MarkupBlock
+from hwlib.pdf.blocks import Block, FigureBlock, MarkupBlock, PageBreakBlock
 
 MARK = "↪"  # where the template goes on with a line
 UNSEEN = dict.fromkeys(map(ord, f"\u00ad\u200b\u200c\u200d\u200e\u200f\ufe0e\ufe0f\ufeff{MARK}"))
@@ -111,6 +111,8 @@ def pieces(block: Block) -> Iterator[tuple[Kind, str]]:
         case FigureBlock():
             yield "text", block.caption
             yield "figure", block.alt
+        case PageBreakBlock():
+            return
         case _:
             yield from (("line", line.text) for line in block.lines)
 

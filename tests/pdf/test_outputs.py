@@ -48,7 +48,61 @@ def test_what_is_made_for_browsers_is_printed_or_named():
     pdf = convert(code("1", picture), code("2", words), code("3", script), code("4", other))
     text = text_of(pdf)
     assert "set words" in text and "IPython" not in text and "draw" not in text
-    assert "for browsers alone" in text and "vnd.plotly.v1+json" in text and "Figure 1" in text
+    assert "A script for browsers alone" in text and "A Plotly chart" in text and "Figure 1" in text
+
+
+FOLIUM = (
+    '<div style="width:100%"><span>Make this Notebook Trusted to load map: File -> Trust Notebook'
+    '</span><iframe srcdoc="&lt;!DOCTYPE html&gt;"></iframe></div>'
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "notice"),
+    [
+        ({"text/html": FOLIUM, "text/plain": "<folium.folium.Map at 0x7f2a>"}, "A map"),
+        ({"application/vnd.vegalite.v5+json": {}, "text/plain": "alt.Chart(...)"}, "A Vega chart"),
+        ({"text/html": "<div id='altair-viz-1'></div><script>1</script>"}, "A Vega chart"),
+        (
+            {"text/html": "<video controls>no support</video>", "text/plain": "<V object>"},
+            "A video",
+        ),
+        ({"text/html": "<audio controls>none</audio>", "text/plain": "<A object>"}, "A sound"),
+        ({"application/vnd.jupyter.widget-view+json": {}, "text/plain": "IntSlider()"}, "A widget"),
+        ({"application/pdf": "JVBERi0=", "text/plain": "<Figure>"}, "A PDF file"),
+        ({"application/x-other": "?"}, "An output of type application/x-other"),
+    ],
+)
+def test_what_only_a_browser_shows_is_one_notice(data, notice):
+    _, *blocks = blocks_of(code("1", new_output("display_data", data=data)))
+    texts = [line.text for block in blocks for line in block.lines]
+    assert texts == [f"{notice} for browsers alone is in the notebook."]
+
+
+LATEX_TABLE = r"\begin{tabular}{lr} a & 1 \\ \hline \end{tabular}"
+
+
+@pytest.mark.parametrize(
+    ("data", "printed"),
+    [
+        ({"text/html": "<table><tr><td>from HTML</td></tr></table>"}, "from HTML"),
+        ({"text/html": "<i>short</i>", "text/markdown": "from Markdown"}, "from Markdown"),
+        ({"text/plain": "from plain text"}, "from plain text"),
+    ],
+)
+def test_latex_is_read_if_there_is_nothing_else(data, printed):
+    _, block = blocks_of(
+        code("1", new_output("display_data", data=data | {"text/latex": LATEX_TABLE}))
+    )
+    shown = block.lines[0].text if isinstance(block, TextBlock) else block.text
+    assert printed in shown and "tabular" not in shown
+
+
+def test_latex_alone_is_read_and_formulas_come_first():
+    table = result(text__latex=LATEX_TABLE)
+    formula = result(text__latex=r"\[\frac{1}{2}\]", text__plain="a half", text__html="<b>half</b>")
+    _, first, second = blocks_of(code("1", table, formula))
+    assert first.markup.cells == ["a", "1"] and "1 / 2" in second.markup.markup
 
 
 def test_an_empty_table_is_its_plain_text():
