@@ -49,13 +49,13 @@ SYSTEM_CALLS = """
     rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall eventfd2
     nanosleep clock_nanosleep clock_gettime clock_getres gettimeofday time times getrandom
     getpid gettid getuid geteuid getgid getegid getrlimit getrusage sysinfo uname get_mempolicy
-""".split()
+"""
 # What a process needs besides to start programs, and what pandoc calls.
 PROGRAM_CALLS = """
     clone fork vfork execve wait4 waitid chdir select pselect6 open openat ioctl prctl fcntl
     epoll_create1 epoll_ctl epoll_wait epoll_pwait timerfd_create timerfd_settime
     timer_create timer_settime timer_delete getppid
-""".split()
+"""
 SAFE_FCNTL = (0, 1, 2, 3, 4, 1030, 1032)  # copies, flags, a pipe's size; no owner for signals
 
 
@@ -204,10 +204,10 @@ def restrict_system_calls(programs: bool) -> None:
     set_attribute(NO_SPECULATION_PENALTY, 1)  # these two make it faster, if the kernel can
     set_attribute(OPTIMIZE, 2)
     add_rule(ERRNO | errno.ENOSYS, "clone3")  # the C library then calls clone, which can be judged
-    for name in SYSTEM_CALLS + (PROGRAM_CALLS if programs else []):
+    for name in (SYSTEM_CALLS + PROGRAM_CALLS * programs).split():
         add_rule(ALLOW, name)
     for call, argument, mask, value in conditions():
-        if not (programs and call in PROGRAM_CALLS):
+        if not (programs and call in PROGRAM_CALLS.split()):
             add_rule(ALLOW, call, Comparison(argument, MASKED_EQUAL, mask, value))
     if (result := library.seccomp_load(state)) < 0:
         raise OSError(-result, "seccomp_load")
@@ -246,9 +246,13 @@ def run_function(target: str, sink: BinaryIO) -> NoReturn:
     try:
         getattr(importlib.import_module(module), name)(sys.stdin.buffer, sink)
         sink.flush()
-    except BaseException:  # SystemExit too: nothing of a student's runs after this
+    except SystemExit as error:  # a sentence; nothing of a student's runs after it
+        status = 1
+        print(error.code, file=sys.stderr, flush=True)
+    except BaseException:
         status = 1
         traceback.print_exc()
+        sys.stderr.flush()
     finally:
         os._exit(status)
 
@@ -272,15 +276,15 @@ def main() -> None:
 def probe(source: BinaryIO, sink: BinaryIO) -> None:
     """Try what must be impossible in here, and tell what works: ``sandbox`` trusts no lock before.
 
-    ``source`` gives a file that exists outside, one that must not appear there, and a port on which
-    the judge listens.
+    ``source`` gives a file that exists outside, one that must not appear there, a port on which the
+    judge listens, and the judge's process.
     """
-    existing, forbidden, port = json.load(source)
+    existing, forbidden, port, judge = json.load(source)
     attempts: dict[str, Callable[[], object]] = {
         "read a file": lambda: Path(existing).read_bytes(),
         "write a file": lambda: Path(forbidden).write_bytes(b"x"),
         "reach the network": lambda: socket.create_connection(("127.0.0.1", port), 2).close(),
-        "signal the judge": lambda: os.kill(os.getppid(), 0),
+        "signal the judge": lambda: os.kill(judge, 0),
     }
     for name, attempt in attempts.items():
         with contextlib.suppress(OSError):
