@@ -46,7 +46,6 @@ MAX_PRINTED = 16 << 20  # bytes
 KEPT_MESSAGES = 1 << 16  # bytes, the last ones
 CHUNK = 1 << 18
 WATCH_INTERVAL = 0.25  # seconds between two looks at memory and threads
-GRACE = 2.0  # seconds to end in, once all pipes are closed
 
 
 class Limits(NamedTuple):
@@ -226,7 +225,7 @@ class Conversation:
         return bool(part)
 
     def excess(self) -> str:
-        """Return which limit of answers, messages, memory or threads is broken, or nothing."""
+        """Return which limit of answers or messages is broken, or nothing."""
         if len(self.output) > self.limits.output:
             return f"answered with more than {self.limits.output:,} bytes and was stopped"
         if self.printed > MAX_PRINTED:
@@ -242,8 +241,12 @@ class Conversation:
             return f"started more than {MAX_THREADS} threads and was stopped"
         return ""
 
-    def events(self, selector: selectors.BaseSelector) -> bool:
+    def move(self, selector: selectors.BaseSelector) -> bool:
         """Move the bytes that can be moved now; return whether there were any."""
+        if not any(key.events & selectors.EVENT_READ for key in selector.get_map().values()):
+            with suppress(subprocess.TimeoutExpired):  # it has closed its pipes; will it end?
+                self.process.wait(WATCH_INTERVAL)
+            return False
         ready = selector.select(WATCH_INTERVAL)
         for key, _ in ready:
             try:
@@ -258,24 +261,23 @@ class Conversation:
         return bool(ready)
 
     def run(self) -> str:
-        """Talk until it ends or breaks a limit; return the broken limit, or nothing."""
+        """Talk until the process ends or breaks a limit; return the broken limit, or nothing."""
         end = time.monotonic() + self.limits.seconds
         next_look = time.monotonic() + WATCH_INTERVAL
         with self.registered() as selector:
-            while any(key.data != self.send for key in selector.get_map().values()):
-                idle = not self.events(selector)
-                if reason := self.excess():
-                    return reason
+            ended = False
+            while self.move(selector) or not ended:
+                ended = self.process.poll() is not None  # then one more look for its last bytes
                 now = time.monotonic()
                 if now > end:
                     return f"took longer than {self.limits.seconds:g} s and was stopped"
+                if reason := self.excess():
+                    return reason
                 if now > next_look:
                     next_look = now + WATCH_INTERVAL
                     if reason := self.overuse():
                         return reason
-                if idle and self.process.poll() is not None:  # a process of its own holds a pipe
-                    return ""
-        return ""
+        return self.excess()
 
     def registered(self) -> selectors.BaseSelector:
         """Return a selector on the three pipes, none of which can block the judge."""
@@ -373,11 +375,6 @@ def run_confined(
     conversation = Conversation(process, memoryview(data), limits)
     try:
         reason = conversation.run()
-        if not reason:
-            try:
-                process.wait(GRACE)
-            except subprocess.TimeoutExpired:
-                reason = "did not end after its answer and was stopped"
     finally:
         end_all(process, level, name)
     messages = printable(conversation.messages.decode(errors="replace"))
