@@ -176,7 +176,7 @@ def inner_command(
         seccomp=level.seccomp,
         linux=sys.platform == "linux",
     )
-    python = [sys.executable, "-I", "-B", str(PACKAGE / "submission" / "lockdown.py")]
+    python = [sys.executable, "-I", "-B", "-u", str(PACKAGE / "submission" / "lockdown.py")]
     return [*python, json.dumps(orders._asdict())]
 
 
