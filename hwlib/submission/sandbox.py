@@ -139,8 +139,9 @@ def engine_command(
     """Return the command that runs ``inner`` in an empty container which sees these folders."""
     command = [engine, "run", "--rm", "-i", "--name", name, "--network=none", "--read-only"]
     command += ["--cap-drop=all", "--security-opt=no-new-privileges", "--workdir=/"]
-    command += [f"--user={os.getuid()}:{os.getgid()}", f"--pids-limit={MAX_THREADS}"]
-    command += [f"--memory={limits.memory}"]
+    command += [f"--pids-limit={MAX_THREADS}", f"--memory={limits.memory}"]
+    if engine == "docker":  # its server is root, who would be root in the container too
+        command += [f"--user={os.getuid()}:{os.getgid()}"]
     command += ["--ulimit=nofile=256:256", "--ulimit=nproc=4096:4096"]  # no engine's own default
     for path in dict.fromkeys((*SYSTEM, *folders)):
         if Path(path).exists():
