@@ -38,6 +38,7 @@ return function(document)
   local words, cells, spans = pandoc.List(), pandoc.List(), pandoc.List()
   local outside = runs_into(words)
   outside.Table = function(grid)
+    pandoc.Blocks(grid.caption.long):walk(runs_into(words))
     for _, row in ipairs(tables.all_rows(grid)) do
       for _, cell in ipairs(row.cells) do
         pandoc.Blocks(cell.contents):walk(runs_into(cell.row_span > 1 and spans or cells))

@@ -8,13 +8,14 @@ local reading = require 'reading'
 local collect = require 'collect'
 local maths = require 'maths'
 local prose = require 'prose'
+local styles = require 'styles'
 local tables = require 'tables'
 
 local function convert(piece)
   local pictures = pandoc.List()
-  local document = reading.read(piece):walk(tables.split)
+  local document = reading.read(piece):walk(tables.prepare(styles.read(piece.text)))
   local result = collect(document)
-  document = document:walk(prose.plain):walk(prose.with_pictures(pictures)):walk(maths):walk(tables.align)
+  document = document:walk(prose.plain):walk(prose.with_pictures(pictures)):walk(maths)
   document.blocks = prose.set_direction(document.blocks)
   result.markup = pandoc.write(document, 'typst')
   result.pictures = pictures

@@ -1,6 +1,7 @@
 -- Reads Markdown and HTML. Nothing is fetched: the readers run in pandoc's sandbox, and what a
 -- browser would load becomes a link to its address.
 
+local tables = require 'tables'
 local reading = {}
 local HTML = 'html+tex_math_single_backslash'
 local NO_FILES = {} -- of the reader's sandbox
@@ -30,7 +31,7 @@ local comment = '<!--' * (1 - lpeg.P('-->')) ^ 0 * '-->'
 local all_tags = lpeg.Cs((comment + lpeg.C(tag) / replace_tag + 1) ^ 0)
 
 local function read_html(html)
-  return pandoc.read((all_tags:match(html):gsub('</?center>', '')), HTML, nil, NO_FILES)
+  return pandoc.read((all_tags:match(tables.close_tags(html)):gsub('</?center>', '')), HTML, nil, NO_FILES)
 end
 
 -- Markdown with HTML in it is written as HTML and read again, so that tags mean what they mean
