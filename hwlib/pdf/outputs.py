@@ -32,7 +32,8 @@ ROW = re.compile(r"<tr\b", re.IGNORECASE)
 BROWSER_TYPES = {
     "plotly": "A Plotly chart", "vega": "A Vega chart", "bokeh": "A Bokeh chart",
     "holoviews": "A HoloViews chart", "widget-view": "A widget", "geo+json": "A map",
-    "javascript": "A script", "video/": "A video", "audio/": "A sound", "pdf": "A PDF file",
+    "javascript": "A script", "video/": "A video", "audio/": "A sound",
+    "application/pdf": "A PDF file",
 }  # fmt: skip
 BROWSER_HTML = {
     "plotly": "A Plotly chart", "altair-viz": "A Vega chart", "vegaembed": "A Vega chart",

@@ -128,3 +128,10 @@ def test_pictures_may_be_large_and_must_be_whole():
     for cut in (base64.b64encode(buffer.getvalue()[:99]).decode(), "iVBOR"):
         with pytest.raises(PdfError, match="output of cell 2"):
             convert(code("1"), code("2", result(image__png=cut)))
+
+
+def test_an_output_that_is_data_for_programs_prints_its_text_alone():
+    """As the claims of a homework, whose types have names such as ``vnd.typstpdf+json``."""
+    claims = {"application__vnd.typstpdf+json": {"authors": []}, "text__plain": "written"}
+    text = text_of(convert(code("1", result(**claims))))
+    assert "written" in text and "in the notebook" not in text
