@@ -36,7 +36,8 @@ BROWSER_TYPES = {
     "application/pdf": "A PDF file",
 }  # fmt: skip
 BROWSER_HTML = {
-    "plotly": "A Plotly chart", "altair-viz": "A Vega chart", "vegaembed": "A Vega chart",
+    "plotly-graph-div": "A Plotly chart", "newplot(": "A Plotly chart",
+    "altair-viz": "A Vega chart", "vegaembed": "A Vega chart",
     "data-root-id": "A Bokeh chart", "bokeh": "A Bokeh chart", "leaflet": "A map",
     "to load map": "A map", "<video": "A video", "<audio": "A sound",
     'class="animation"': "An animation", "anim-controls": "An animation",
