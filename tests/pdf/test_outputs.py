@@ -68,6 +68,8 @@ FOLIUM = (
             "A video",
         ),
         ({"text/html": "<audio controls>none</audio>", "text/plain": "<A object>"}, "A sound"),
+        ({"text/html": "<script>window.PlotlyConfig = {}</script>"}, "A script"),
+        ({"text/html": "<div class='plotly-graph-div'></div>"}, "A Plotly chart"),
         ({"application/vnd.jupyter.widget-view+json": {}, "text/plain": "IntSlider()"}, "A widget"),
         ({"application/pdf": "JVBERi0=", "text/plain": "<Figure>"}, "A PDF file"),
         ({"application/x-other": "?"}, "An output of type application/x-other"),
