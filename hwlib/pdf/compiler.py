@@ -83,20 +83,37 @@ class Compiler:
         source, folder = str(self.folder / "notebook.typ"), str(self.folder)
         return typst.compile(source, root=folder, font_paths=[folder])
 
-    def settable(self, block: Block) -> tuple[Block, str]:
-        """Return the block, or its text as written and a warning if Typst cannot set it; PdfError
-        if it has no text.
+    def settable(self, blocks: list[Block]) -> list[tuple[Block, str]]:
+        """Return each block with "", or its text as written with a warning if Typst cannot set it.
+
+        Half of the blocks are compiled at a time, so that a few bad ones cost few compiles.
         """
         try:
-            self.compile([block])
-            return block, ""
+            self.compile(blocks)
+            return [(block, "") for block in blocks]
         except typst.TypstError as error:
-            reason = str(error).split("\n")[0]
-            if not isinstance(block, MarkupBlock):
-                message = f"Typst could not set an output of cell {block.cell}: {reason}"
-                raise PdfError(message) from error
-            warning = f"Cell {block.cell} is shown as plain text: {reason}"
-            return TextBlock(block.cell, text_lines(block.text)), warning
+            if len(blocks) == 1:
+                return [self.replacement(blocks[0], str(error).split("\n")[0])]
+        middle = len(blocks) // 2
+        return [*self.settable(blocks[:middle]), *self.settable(blocks[middle:])]
+
+    def replacement(self, block: Block, reason: str) -> tuple[Block, str]:
+        """Return a text without its pictures if these were at fault, or what it was written as."""
+        if isinstance(block, MarkupBlock) and block.pictures:
+            with suppress(typst.TypstError):
+                without = replace(block, pictures={})
+                self.compile([without])
+                return without, f"The pictures of cell {block.cell} are left out: {reason}"
+        return as_written(block, reason)
+
+
+def as_written(block: Block, reason: str) -> tuple[Block, str]:
+    """Return what stands for a block that Typst cannot set, and a warning."""
+    if isinstance(block, MarkupBlock):
+        warning = f"Cell {block.cell} is shown as plain text: {reason}"
+        return TextBlock(block.cell, text_lines(block.text)), warning
+    warning = f"An output of cell {block.cell} cannot be set and is left out: {reason}"
+    return TextBlock(block.cell, text_lines("[An output that cannot be set.]")), warning
 
 
 def compile_document(document: Document, keywords: list[str]) -> tuple[bytes, Document]:
@@ -109,7 +126,7 @@ def compile_document(document: Document, keywords: list[str]) -> tuple[bytes, Do
             return compiler.compile(document.blocks), document
         try:
             compiler.compile([])
-            pairs = [compiler.settable(block) for block in document.blocks]
+            pairs = compiler.settable(document.blocks)
             blocks = [block for block, _ in pairs]
             warnings = document.warnings + [warning for _, warning in pairs if warning]
             return compiler.compile(blocks), replace(document, blocks=blocks, warnings=warnings)

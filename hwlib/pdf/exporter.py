@@ -17,11 +17,13 @@ from nbformat.reader import NotJSONError
 from nbformat.validator import normalize
 from traitlets import Bool
 
+from hwlib.pdf.blocks import Block, FigureBlock, TextBlock
 from hwlib.pdf.cells import Switches
 from hwlib.pdf.compiler import compile_document
-from hwlib.pdf.document import Document, read_document
+from hwlib.pdf.document import Document, TitleBlock, read_document
 from hwlib.pdf.errors import PdfError, show_as_sentence
-from hwlib.pdf.fonts import replace_unprintable
+from hwlib.pdf.fonts import replace_surrogates, replace_unprintable
+from hwlib.pdf.lines import text_lines
 from hwlib.pdf.proof import Missing, find_missing, summarize
 
 UNREADABLE = (NotJSONError, nbformat.ValidationError, UnicodeDecodeError, AttributeError, KeyError)
@@ -30,6 +32,20 @@ UNREADABLE = (NotJSONError, nbformat.ValidationError, UnicodeDecodeError, Attrib
 def notebook_hash(notebook: NotebookNode) -> str:
     """Return the SHA-256 of a notebook's content; the PDF carries it, which ties them together."""
     return hashlib.sha256(json.dumps(notebook, sort_keys=True).encode()).hexdigest()
+
+
+def source_document(notebook: NotebookNode) -> Document:
+    """Return the cells' sources as plain text: the last resort if nothing else can be printed."""
+    cells = enumerate(notebook.cells, start=1)
+    blocks: list[Block] = [TextBlock(place, text_lines(str(node.source))) for place, node in cells]
+    return Document(TitleBlock("Notebook"), blocks, [])
+
+
+def lost_figures(wanted: Document, printed: Document) -> list[Missing]:
+    """Return the figures that were left out because Typst could not set them."""
+    kept = {b.number for b in printed.blocks if isinstance(b, FigureBlock)}
+    figures = (b for b in wanted.blocks if isinstance(b, FigureBlock) and b.number not in kept)
+    return [Missing(figure.cell, "figure", figure.alt) for figure in figures]
 
 
 class TypstPDFExporter(Exporter):
@@ -64,6 +80,9 @@ class TypstPDFExporter(Exporter):
         """Return the PDF's bytes; PdfError if it cannot be made or, with ``strict``, lacks what the
         notebook holds.
         """
+        nb, surrogates = replace_surrogates(nb)
+        if surrogates:
+            self.log.warning("%d surrogates are printed as U+FFFD.", surrogates)
         printable, unprintable = replace_unprintable(nb)
         if unprintable:
             self.log.warning(
@@ -71,12 +90,20 @@ class TypstPDFExporter(Exporter):
                 "has them (on Debian fonts-noto-color-emoji, fonts-noto-cjk or fonts-noto-core).",
                 " ".join(unprintable),
             )
-        document, resources = self.read(printable, resources, **options)
-        pdf, document = compile_document(document, [f"sha256:{notebook_hash(nb)}"])
+        keywords = [f"sha256:{notebook_hash(nb)}"]
+        try:
+            wanted, resources = self.read(printable, resources, **options)
+            pdf, document = compile_document(wanted, keywords)
+        except PdfError as error:
+            if self.strict:
+                raise
+            self.log.warning("Only the sources of the cells are printed: %s", error)
+            wanted = source_document(printable)
+            pdf, document = compile_document(wanted, keywords)
         for warning in document.warnings:
             self.log.warning("%s", warning)
-        self.report(find_missing(pdf, document.blocks))
-        return pdf, resources
+        self.report([*lost_figures(wanted, document), *find_missing(pdf, document.blocks)])
+        return pdf, resources or {}
 
     def read(self, nb: NotebookNode, resources: Any = None, **options: Any) -> tuple[Document, Any]:
         """Return what the PDF is made from, and nbconvert's resources."""

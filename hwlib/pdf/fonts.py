@@ -1,6 +1,7 @@
 """Which characters can be printed with the fonts at hand."""
 
 import json
+import re
 import unicodedata
 from pathlib import Path
 
@@ -43,3 +44,12 @@ def replace_unprintable(notebook: NotebookNode) -> tuple[NotebookNode, list[str]
     points = {ord(c): f"U+{ord(c):04X}" for c in missing}
     printable = json.loads(text.translate(points))
     return nbformat.from_dict(printable), missing
+
+
+def replace_surrogates(notebook: NotebookNode) -> tuple[NotebookNode, int]:
+    """Return the notebook with each surrogate without its other half as U+FFFD, and their number:
+    no file in UTF-8 can hold them.
+    """
+    text = json.dumps(notebook, ensure_ascii=False)
+    replaced, count = re.subn("[\ud800-\udfff]", "\ufffd", text)
+    return (nbformat.from_dict(json.loads(replaced)), count) if count else (notebook, 0)

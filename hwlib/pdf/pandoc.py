@@ -34,6 +34,7 @@ class Markup:
     words: list[str] = field(default_factory=list)  # the runs of text between maths and pictures
     cells: list[str] = field(default_factory=list)  # those in tables
     spans: list[str] = field(default_factory=list)  # those in cells of several rows
+    notes: list[str] = field(default_factory=list)  # those in footnotes
 
 
 def to_typst(pieces: list[Piece]) -> tuple[list[Markup], str]:

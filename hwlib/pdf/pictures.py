@@ -3,7 +3,7 @@
 import base64
 import binascii
 import hashlib
-import mimetypes
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +25,23 @@ class PictureFile(NamedTuple):
     @property
     def name(self) -> str:
         """Return the name of the file that Typst reads; the same picture has the same name."""
-        return f"{hashlib.sha256(self.content).hexdigest()[:16]}.{PICTURE_TYPES[self.mime]}"
+        ending = PICTURE_TYPES[picture_type(self.content) or self.mime]
+        return f"{hashlib.sha256(self.content).hexdigest()[:16]}.{ending}"
+
+
+SIGNATURES = {
+    rb"\x89PNG\r\n\x1a\n": "image/png", rb"\xff\xd8\xff": "image/jpeg", rb"GIF8": "image/gif",
+    rb"RIFF....WEBP": "image/webp",
+    rb"(\xef\xbb\xbf)?\s*<(\?xml|!--|!DOCTYPE svg|svg)": "image/svg+xml",
+}  # fmt: skip
+
+
+def picture_type(content: bytes) -> str:
+    """Return a picture's type by its first bytes, which are right if its name is wrong; "" if they
+    are of no type that can be printed.
+    """
+    matches = (mime for start, mime in SIGNATURES.items() if re.match(start, content, re.DOTALL))
+    return next(matches, "")
 
 
 def decode(content: str) -> bytes:
@@ -36,23 +52,35 @@ def decode(content: str) -> bytes:
         return b""
 
 
-def read_source(source: str, attachments: Attachments, folder: Path) -> tuple[str, bytes]:
-    """Return the type and the bytes that ``source`` names; no bytes if it is not at hand."""
+def read_file(path: Path, folder: Path) -> bytes:
+    """Return what a file within ``folder`` holds; nothing of one outside it, also by a link."""
+    try:
+        owned = path.resolve().is_relative_to(folder.resolve())
+        return path.read_bytes() if owned and path.is_file() else b""
+    except (OSError, ValueError):  # a name that is too long, or holds a zero byte
+        return b""
+
+
+def read_source(source: str, attachments: Attachments, folder: Path) -> bytes:
+    """Return the bytes that ``source`` names; none if they are not at hand."""
     scheme, _, rest = source.partition(":")
     if scheme == "data":
-        mime, _, content = rest.partition(";base64,")
-        return mime, decode(content)
+        return decode(rest.partition(";base64,")[2])
     if scheme == "attachment":
-        for mime, content in attachments.get(rest, attachments.get(unquote(rest), {})).items():
-            return mime, decode(content)
-    path = folder / unquote(source)
-    mime = mimetypes.guess_type(path.name, strict=False)[0] or ""
-    return mime, path.read_bytes() if "://" not in source and path.is_file() else b""
+        for content in attachments.get(rest, attachments.get(unquote(rest), {})).values():
+            return decode(content)
+    if "://" in source:
+        return b""
+    names = (source, source.partition("?")[0].partition("#")[0])
+    contents = (read_file(folder / unquote(name), folder) for name in names)
+    return next(filter(None, contents), b"")
 
 
 def find_picture(source: str, attachments: Attachments, folder: Path) -> PictureFile | None:
     """Return a picture that a text shows as ``attachment:NAME``, by a ``data:`` address or by its
-    path from the notebook's ``folder``; None if it is not at hand, or of another type.
+    path from the notebook's ``folder``; None if it is not at hand, outside the folder, or of
+    another type.
     """
-    mime, content = read_source(source, attachments, folder)
-    return PictureFile(mime, content) if content and mime in PICTURE_TYPES else None
+    content = read_source(source, attachments, folder)
+    mime = picture_type(content)
+    return PictureFile(mime, content) if mime else None

@@ -14,6 +14,8 @@ from hwlib.pdf.blocks import Block, FigureBlock, MarkupBlock, PageBreakBlock
 
 MARK = "↪"  # where the template goes on with a line
 UNSEEN = dict.fromkeys(map(ord, f"\u00ad\u200b\u200c\u200d\u200e\u200f\ufe0e\ufe0f\ufeff{MARK}"))
+NEAR = 4000  # letters: what is found farther ahead may be another of the same
+UNMISTAKABLE = 30  # letters of a piece that hardly stands twice
 MARGINS = (52, 46)  # points at a page's top and foot that hold its header and footer
 RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff]")
 
@@ -31,8 +33,11 @@ def squeeze(text: str) -> str:
 
 
 def letters(text: str) -> str:
-    """Letters and digits alone: hyphens come and go at the ends of lines."""
-    return re.sub(r"[^0-9A-Za-z]", "", squeeze(text))
+    """Return letters and digits alone: accents, quotes and hyphens come and go with fonts and the
+    ends of lines. PDFium cuts characters beyond U+FFFF apart.
+    """
+    text = unicodedata.normalize("NFKD", re.sub(r"[^\x00-\uffff]", "", text))
+    return "".join(c for c in text if unicodedata.category(c)[0] in "LN")
 
 
 def read_text(pdf: pypdfium2.PdfDocument) -> str:
@@ -51,7 +56,7 @@ def read_metadata(pdf: bytes) -> dict[str, str]:
     return metadata
 
 
-Kind = Literal["line", "table cell", "spanning cell", "text", "heading", "figure"]
+Kind = Literal["line", "table cell", "spanning cell", "text", "heading", "figure", "footnote"]
 
 
 class Missing(NamedTuple):
@@ -72,19 +77,60 @@ class Reader:
     def __init__(self, text: str):
         self.text = text
         self.position = 0
+        self.before_jump = 0  # where the search goes on if a piece was found too far ahead
 
     def find(self, wanted: str, stay: bool = False) -> bool:
-        """Whether ``wanted`` comes next or later; with ``stay``, the place is not moved there."""
-        found = self.text.find(wanted, self.position)
-        if found >= 0 and not stay:
-            self.position = found + len(wanted)
-        return found >= 0
+        """Return whether ``wanted`` comes next or later; with ``stay``, the place is not moved."""
+        for start in (self.position, self.before_jump):
+            found = self.text.find(wanted, start)
+            if found >= 0:
+                if not stay:
+                    self.move(start, found, len(wanted))
+                return True
+        return False
+
+    def move(self, start: int, found: int, length: int) -> None:
+        """Go on behind a piece; a short one that stands far ahead may be another of the same."""
+        far = found - start > NEAR
+        if far and length < UNMISTAKABLE:
+            return
+        if far:
+            self.before_jump = start
+        self.position = found + length
+
+    def find_parted(self, wanted: str) -> bool:
+        """Return whether ``wanted`` comes next or later, whole or parted once by what stands at a
+        page's foot.
+        """
+        if self.find(wanted):
+            return True
+        low, high = 0, len(wanted)  # the longest beginning that can be found
+        while high - low > 1:
+            middle = (low + high) // 2
+            found = self.text.find(wanted[:middle], self.position) >= 0
+            low, high = (middle, high) if found else (low, middle)
+        start = self.text.find(wanted[:low], self.position)
+        rest = self.text.find(wanted[low:], start + low, start + low + NEAR)
+        if low == 0 or rest < 0:
+            return False
+        self.position = rest + len(wanted) - low
+        return True
 
 
 def holds_both_ways(text: str, piece: str) -> bool:
-    """Whether a squeezed text holds a piece's words, as written or in the order they are seen."""
-    words = re.findall(r"\w+", piece)
-    return all(squeeze(word) in text or squeeze(word[::-1]) in text for word in words)
+    """Return whether a page's letters hold a piece's words, as written or in the order they are
+    seen; lam and alef are one glyph, which keeps its order.
+    """
+    words = re.findall(r"[\u0590-\u08ff]+|[^\W_\u0590-\u08ff]+", unmarked(piece))
+    return all(
+        any(way in text for way in (word, word[::-1], word[::-1].replace("ال", "لا")))
+        for word in map(letters, words)
+    )
+
+
+def unmarked(text: str) -> str:
+    """Return the text without accents and vowel points."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
 def alternative_texts(tag: PdfObject | None) -> Iterator[str]:
@@ -108,6 +154,7 @@ def pieces(block: Block) -> Iterator[tuple[Kind, str]]:
             yield from (("table cell", text) for text in markup.cells)
             yield from (("text", text) for text in markup.words)
             yield from (("heading", text) for text in markup.headings)
+            yield from (("footnote", text) for text in markup.notes)
         case FigureBlock():
             yield "text", block.caption
             yield "figure", block.alt
@@ -126,13 +173,13 @@ class Proof:
         opened = pypdfium2.PdfDocument(pdf)
         text = read_text(opened)
         self.strict, self.loose = Reader(squeeze(text)), Reader(letters(text))
-        self.bookmarks = [squeeze(item.get_title()) for item in opened.get_toc()]
+        self.bookmarks = [letters(item.get_title()) for item in opened.get_toc()]
         root = PdfReader(io.BytesIO(pdf)).root_object
         self.figures = set(alternative_texts(root.get("/StructTreeRoot")))
 
     def has_heading(self, piece: str) -> bool:
         """Return whether a heading is among the bookmarks behind the one found before."""
-        wanted = squeeze(piece)
+        wanted = letters(piece)
         if wanted and wanted in self.bookmarks:
             del self.bookmarks[: self.bookmarks.index(wanted) + 1]
             return True
@@ -145,9 +192,11 @@ class Proof:
         if kind == "figure":
             return piece in self.figures
         if RIGHT_TO_LEFT.search(piece):
-            return holds_both_ways(self.strict.text, piece)
-        if kind == "text":  # hyphens come and go
-            return self.loose.find(letters(piece))
+            return holds_both_ways(self.loose.text, piece)
+        if kind == "footnote":  # at a page's foot, out of the order
+            return letters(piece) in self.loose.text
+        if kind == "text" or not piece.isascii():
+            return self.loose.find_parted(letters(piece))
         if kind == "line" or kind == "table cell":
             return self.strict.find(squeeze(piece))
         if kind == "spanning cell":  # Typst sets cells of several rows after the others

@@ -6,7 +6,7 @@ import pypdfium2
 from nbformat.v4 import new_markdown_cell
 from pdf.helpers import convert, png, text_of
 
-from hwlib.pdf.pictures import PictureFile, find_picture
+from hwlib.pdf.pictures import PictureFile, find_picture, picture_type
 
 
 def test_pictures_are_found_or_named():
@@ -26,8 +26,26 @@ def test_pictures_are_found_or_named():
 def test_a_picture_is_found_by_its_path_from_the_notebook_s_folder(tmp_path):
     content = base64.b64decode(png(2, 2))
     (tmp_path / "a b.png").write_bytes(content)
-    (tmp_path / "a.txt").write_bytes(content)
+    (tmp_path / "a.txt").write_text("no picture")
     assert find_picture("a%20b.png", {}, tmp_path) == PictureFile("image/png", content)
     assert find_picture("a.txt", {}, tmp_path) is None
     assert find_picture("missing.png", {}, tmp_path) is None
     assert PictureFile("image/png", content).name != PictureFile("image/png", content + b" ").name
+
+
+def test_a_picture_s_type_is_told_by_its_first_bytes(tmp_path):
+    content = base64.b64decode(png(2, 2))
+    (tmp_path / "wrong.jpg").write_bytes(content)
+    assert find_picture("wrong.jpg?v=1", {}, tmp_path) == PictureFile("image/png", content)
+    assert PictureFile("image/jpeg", content).name.endswith(".png")
+    assert picture_type(b"<svg xmlns='http://www.w3.org/2000/svg'/>") == "image/svg+xml"
+    assert picture_type(b"<html><svg/></html>") == ""
+
+
+def test_files_outside_the_notebook_s_folder_are_not_read(tmp_path):
+    folder = tmp_path / "notebook"
+    folder.mkdir()
+    (tmp_path / "secret.png").write_bytes(base64.b64decode(png(2, 2)))
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    for source in ("../secret.png", "link.png", str(tmp_path / "secret.png"), "a\0b.png"):
+        assert find_picture(source, {}, folder) is None

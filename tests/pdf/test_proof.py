@@ -6,7 +6,7 @@ from pdf.helpers import blocks_of, code, convert, png, result
 
 from hwlib.pdf.blocks import MarkupBlock
 from hwlib.pdf.pandoc import Markup
-from hwlib.pdf.proof import Missing, find_missing, summarize
+from hwlib.pdf.proof import Missing, Reader, find_missing, holds_both_ways, letters, summarize
 
 
 def markup_block(**lists) -> MarkupBlock:
@@ -47,3 +47,30 @@ def test_prose_is_proven_over_hyphens_and_page_ends():
     pdf = convert(new_markdown_cell(f"{words}\n\n*last* words[^1]\n\n[^1]: note"))
     assert len(pypdfium2.PdfDocument(pdf)) > 1
     assert find_missing(pdf, [markup_block(words=["lost"])]) == [Missing(1, "text", "lost")]
+
+
+def test_accents_quotes_and_letters_of_two_units_are_not_compared():
+    assert letters("L\u2019\u00e9t\u00e9 \U0001d465 \ufb01n") == letters("L'e\u0301te\u0301 fin")
+    assert letters("a - b") == letters("ab") != letters("ac")
+
+
+def test_a_piece_found_too_far_ahead_does_not_hide_the_later_ones():
+    long = "anunmistakablepiecethatstandstwice"
+    reader = Reader("first" + long[:5] + "second" + "x" * 5000 + long + "one")
+    assert reader.find("first") and reader.find("one") and reader.find("second")
+    reader = Reader("firstsecond" + "x" * 5000 + long)
+    assert reader.find("first") and reader.find(long) and reader.find("second")
+    assert not reader.find("third")
+
+
+def test_text_parted_by_a_footnote_is_found_and_lost_text_is_not():
+    text = "the paragraph begins" + "1 a footnote" + "and ends on the next page"
+    assert Reader(text).find_parted("the paragraph beginsand ends on the next page")
+    assert not Reader(text).find_parted("the paragraph beginsand loses a word")
+
+
+def test_words_from_right_to_left_are_found_in_both_orders():
+    piece = "\u05e9\u05b8\u05dc\u05d5\u05b9\u05dd snake_case \u0633\u0644\u0627\u0645"
+    seen = letters("snakecase \u05dd\u05d5\u05dc\u05e9 \u0645\ufefb\u0633")
+    assert holds_both_ways(seen, piece)
+    assert not holds_both_ways(seen, "\u05e9\u05dc\u05d2")

@@ -47,5 +47,7 @@ return function(document)
     return grid, false
   end
   document:walk(outside)
-  return { headings = headings_of(document), words = words, cells = cells, spans = spans }
+  local notes = pandoc.List()
+  document:walk({ Note = function(note) pandoc.Blocks(note.content):walk(runs_into(notes)) end })
+  return { headings = headings_of(document), words = words, cells = cells, spans = spans, notes = notes }
 end

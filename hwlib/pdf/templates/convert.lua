@@ -1,6 +1,6 @@
 -- Turns pieces of Markdown and HTML into Typst markup, all in one process: pandoc lua convert.lua.
 -- In, as JSON: a list of {format, text}. Out, as JSON: a list of {markup, pictures, headings, words,
--- cells, spans}, see hwlib/pdf/pandoc.py.
+-- cells, spans, notes}, see hwlib/pdf/pandoc.py.
 -- No text can become Typst code: raw Typst is shown as text, and pandoc escapes the rest.
 
 package.path = pandoc.path.join({ pandoc.path.directory(arg[0]), '?.lua' })
@@ -17,7 +17,7 @@ local function convert(piece)
   local result = collect(document)
   document = document:walk(prose.plain):walk(prose.with_pictures(pictures)):walk(maths)
   document.blocks = prose.set_direction(document.blocks)
-  result.markup = pandoc.write(document, 'typst')
+  result.markup = pandoc.write(document, 'typst-smart') -- quotes as written
   result.pictures = pictures
   return result
 end
