@@ -128,7 +128,7 @@ def test_pictures_may_be_large_and_must_be_whole():
     pdf = convert(code("1", result(image__png=base64.b64encode(buffer.getvalue()).decode())))
     assert len(pypdfium2.PdfDocument(pdf)) == 1 and ink(pdf) > 0.1
     for cut in (base64.b64encode(buffer.getvalue()[:99]).decode(), "iVBOR"):
-        with pytest.raises(PdfError, match="output of cell 2"):
+        with pytest.raises(PdfError, match="cell 2 holds the figure"):
             convert(code("1"), code("2", result(image__png=cut)))
 
 
