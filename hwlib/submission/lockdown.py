@@ -175,6 +175,7 @@ def conditions() -> list[Condition]:
         Condition("open", 1, WRITING, os.O_RDONLY),
         Condition("openat", 2, WRITING, os.O_RDONLY),
         Condition("prlimit64", 2, EVERY_BIT, 0),  # look at limits, set none
+        Condition("sched_setaffinity", 0, EVERY_BIT, 0),  # itself: refused, MKL takes one thread
         Condition("tgkill", 0, EVERY_BIT, os.getpid()),  # abort()
         Condition("prctl", 0, EVERY_BIT, PR_SET_NAME),
         *(Condition("fcntl", 1, EVERY_BIT, command) for command in SAFE_FCNTL),

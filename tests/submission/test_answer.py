@@ -225,7 +225,7 @@ def test_a_class_that_does_not_fit_is_told_why(change, reason, request_of):
 
 
 def confined(request: Request) -> tuple[sandbox.Outcome, answer.Answers]:
-    limits = sandbox.Limits(seconds=120, threads=1)
+    limits = sandbox.Limits(seconds=120, threads=2)
     data = answer.pack_request(request)
     outcome = sandbox.run_confined("hwlib.submission.answer:answer", data, limits)
     return outcome, answer.read_answers(outcome.output, len(request.pictures))
@@ -238,9 +238,10 @@ pytest_locked = pytest.mark.skipif(
 
 @pytest_locked
 def test_a_network_is_asked_in_the_sandbox(request_of, weights):
-    request = request_of()
+    source = f"{CLASS_FILE}\nprint(torch.get_num_threads(), 'threads')\n"
+    request = request_of(class_file=source.encode())
     outcome, answers = confined(request)
-    assert (outcome.reason, outcome.messages) == ("", "seen 7 True\n")
+    assert (outcome.reason, outcome.messages) == ("", "2 threads\nseen 7 True\n")
     torch.testing.assert_close(answers.logits, expected_logits(request, weights))
 
 
