@@ -268,16 +268,23 @@ def run_sweep(
 
 def report_sweep(planned: Plan) -> int:
     """Write a sweep's table and page, print its leaderboard, and return how many runs failed."""
-    from hwlib.sweep import leaderboard as tables
+    from hwlib.sweep.leaderboard import (
+        fit_width,
+        is_written,
+        leaderboard,
+        load_sweep,
+        write_index,
+        write_table,
+    )
 
-    tables.write_index(planned)
-    table = tables.load_sweep(planned.out)
-    if not tables.is_written(table, planned.out):
+    write_index(planned)
+    table = load_sweep(planned.out)
+    if not is_written(table, planned.out):
         from hwlib.sweep.summary import write_summary
 
         write_summary(table, planned.out)
-        tables.write_table(table, planned.out)
-    board = tables.leaderboard(table, list(planned.runs[0].swept))
+        write_table(table, planned.out)
+    board = leaderboard(table, list(planned.runs[0].swept))
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
-    click.echo(tables.fit_width(board, width) if len(board) else "No figures to rank.")
+    click.echo(fit_width(board, width) if len(board) else "No figures to rank.")
     return int((table["status"] != "done").sum())

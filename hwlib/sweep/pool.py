@@ -2,6 +2,8 @@
 
 A pool is used by its ``submit(function, *arguments)``, which returns a ``Future``. A job that hangs
 or whose process dies costs only itself. ``hwlib.sweep.cluster`` has the same on other machines.
+
+Results are unpickled here: a job must not run code that is not trusted in its own process.
 """
 
 import os
@@ -34,7 +36,7 @@ Submit = Callable[..., Future[Any]]
 
 
 class JobError(HwlibError):
-    """A job was not performed; the message says why, a traceback where it failed."""
+    """A job was not performed; the message says why, and ``traceback`` more, if more is known."""
 
     def __init__(self, message: str, traceback: str = ""):
         super().__init__(message)
@@ -42,7 +44,12 @@ class JobError(HwlibError):
 
 
 class WorkerDiedError(JobError):
-    """The worker process ended before its job did; the message is the last that it printed."""
+    """The worker process ended before its job did; the message is the last line it printed."""
+
+
+def last_line(text: str) -> str:
+    """Return the last line of a text, which of a traceback is the error."""
+    return text.strip().rpartition("\n")[2]
 
 
 class Worker:
@@ -53,12 +60,12 @@ class Worker:
     """
 
     def __init__(self, environment: Mapping[str, str]):
-        self.connection, theirs = Pipe()
+        self.connection, worker_end = Pipe()
         self.log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        words = [sys.executable, "-m", "hwlib.sweep.worker", os.getpid(), theirs.fileno()]
+        command = [sys.executable, "-m", "hwlib.sweep.worker", os.getpid(), worker_end.fileno()]
         self.process = subprocess.Popen(
-            list(map(str, words)),
-            pass_fds=[theirs.fileno()],
+            list(map(str, command)),
+            pass_fds=[worker_end.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=self.log,
@@ -66,7 +73,7 @@ class Worker:
             env={**os.environ, **environment},
             start_new_session=True,  # Ctrl-C is for this process, which then ends the whole group
         )
-        theirs.close()
+        worker_end.close()
 
     def perform(self, job: bytes, time_limit: float | None) -> Any:
         """Return a job's result; JobError if it raises or takes longer than ``time_limit`` seconds,
@@ -80,16 +87,16 @@ class Worker:
             result, traceback = self.connection.recv()
         except (EOFError, OSError) as closed:
             self.kill()
-            raise WorkerDiedError(self.last_words()) from closed
+            printed = self.end_of_log() or "The process was killed, perhaps for lack of memory."
+            raise WorkerDiedError(last_line(printed), printed) from closed
         if traceback:
-            raise JobError(traceback.strip().rpartition("\n")[2], traceback)
+            raise JobError(last_line(traceback), traceback)
         return result
 
-    def last_words(self) -> str:
+    def end_of_log(self) -> str:
         """Return the end of what the process printed."""
         self.log.seek(0)
-        printed = self.log.read().decode(errors="replace")[-4000:].strip()
-        return printed or "The worker process was killed, perhaps for lack of memory."
+        return self.log.read().decode(errors="replace")[-4000:].strip()
 
     def kill(self) -> None:
         """End the process and all that it started."""
@@ -100,7 +107,7 @@ class Worker:
 
 @dataclass
 class Slot:
-    """Room for one worker process, which is started when it is needed."""
+    """One of the worker processes, which is started when it is needed."""
 
     environment: Mapping[str, str]
     worker: Worker | None = None

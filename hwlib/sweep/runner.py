@@ -101,11 +101,11 @@ def open_pool(runs: Sequence[Run], options: Options) -> AbstractContextManager[S
     return dask_pool(options.scheduler, limits, "cuda" in devices, options.time_limit)
 
 
-def stored(run: Run, future: Future[None]) -> StoredRun:
+def stored_run(run: Run, future: Future[None]) -> StoredRun:
     """Return a run that has ended; one that could not be performed is stored as failed."""
-    found = None if future.exception() else read_run(run.out, run.key)
-    if found:
-        return found
+    performed = None if future.exception() else read_run(run.out, run.key)
+    if performed:
+        return performed
     error = future.exception() or JobError(
         f"A worker performed this run, but it is not in {run.out}. Let all workers share a file "
         "system with this machine, or choose an address such as s3://... with --out."
@@ -127,16 +127,16 @@ def progress_line(run: Run, ended: StoredRun) -> str:
 
 def is_done(run: Run) -> bool:
     """Return whether a run is there, whole and without a failure."""
-    found = read_run(run.out, run.key)
-    return found is not None and found.record.status == "done"
+    earlier = read_run(run.out, run.key)
+    return earlier is not None and earlier.record.status == "done"
 
 
 def perform_missing(
-    runs: Sequence[Run], options: Options, say: Callable[[str], None] = lambda _: None
+    runs: Sequence[Run], options: Options, log: Callable[[str], None] = lambda _: None
 ) -> int:
     """Perform the runs that are missing or have failed, and return how many they were.
 
-    ``say`` gets a line for each. SweepError or JobError if another sweep is at work in the folder,
+    ``log`` gets a line for each. SweepError or JobError if another sweep is at work in the folder,
     it cannot be written, data are missing, or nobody performs runs.
     """
     with sole_sweep(runs[0].out):
@@ -146,8 +146,8 @@ def perform_missing(
         check_data(missing)
         from hwlib.sweep.execution import execute_run  # with torch
 
-        say(f"{len(missing)} of {len(runs)} runs to do")
+        log(f"{len(missing)} of {len(runs)} runs to do")
         with open_pool(missing, options) as submit:
             for run, future in perform_all(submit, execute_run, missing, "sweep", len(runs)):
-                say(progress_line(run, stored(run, future)))
+                log(progress_line(run, stored_run(run, future)))
     return len(missing)

@@ -59,10 +59,11 @@ def test_a_job_that_hangs_is_ended_and_costs_only_itself():
 
 
 def test_a_job_whose_process_dies_is_tried_three_times(tmp_path):
-    script = f"open({str(tmp_path / 'tries')!r}, 'a').write('x'); raise SystemExit('no memory')"
+    script = f"open({str(tmp_path / 'tries')!r}, 'a').write('x'); print('epoch 1', flush=True)\n"
     with local_pool(NOTHING) as submit:
-        with pytest.raises(WorkerDiedError, match="no memory"):
-            submit(exec, script).result()
+        with pytest.raises(WorkerDiedError, match=r"^no memory$") as caught:
+            submit(exec, f"{script}raise SystemExit('no memory')").result()
+        assert caught.value.traceback == "epoch 1\nno memory"
         assert (tmp_path / "tries").read_text() == "xxx"
         assert submit(operator.add, 1, 1).result() == 2
 
