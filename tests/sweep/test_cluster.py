@@ -13,7 +13,7 @@ from hwlib.sweep.pool import JobError
 
 
 def test_jobs_are_performed_and_no_process_is_left(cluster):
-    with dask_pool(cluster.address, {"GREETING": "hello"}, use_gpu=False, time_limit=20) as submit:
+    with dask_pool(cluster.address, {"GREETING": "hello"}, use_gpu=False) as submit:
         assert submit(operator.add, 1, 2).result() == 3
         assert submit(os.getenv, "GREETING").result() == "hello"
         with pytest.raises(JobError, match="FileNotFoundError"):
@@ -23,6 +23,13 @@ def test_jobs_are_performed_and_no_process_is_left(cluster):
         wait_until(lambda: all(worker.children() for worker in cluster.workers))
     assert all(future.cancelled() or future.exception() for future in futures)
     wait_until(lambda: not any(worker.children() for worker in cluster.workers))
+
+
+def test_a_job_that_hangs_is_ended_on_a_cluster_too(cluster):
+    with dask_pool(cluster.address, {}, use_gpu=False, time_limit=2) as submit:
+        hanging = submit(time.sleep, 1000)
+        with pytest.raises(JobError, match="ended after 2 s"):
+            hanging.result()
 
 
 def test_a_gpu_that_no_worker_has_is_asked_for_in_vain(cluster):

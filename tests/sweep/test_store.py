@@ -49,7 +49,7 @@ def test_a_run_is_published_whole_and_replaced(scheme, tmp_path):
 
 def test_a_run_of_which_a_file_is_changed_or_gone_is_missing(tmp_path):
     run = a_run(tmp_path)
-    for change in (lambda path: path.write_text("{}"), Path.unlink):
+    for change in (lambda path: path.write_text(results_json("gpu")), Path.unlink):
         with unfinished_folder(run) as folder:
             (folder / "results.json").write_text(results_json("cpu"))
             publish_run(folder, run, seconds=1)
