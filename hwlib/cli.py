@@ -1,6 +1,6 @@
-"""The command line: ``python -m hwlib export|verify|fetch|params|sweep``.
+"""The command line: ``hwlib export|verify|fetch|params|sweep``, or ``python -m hwlib ...``.
 
-Rooms that load torch are imported where they are used, so that a wrong parameter is refused at
+Modules that load torch are imported where they are used, so that a wrong parameter is refused at
 once.
 """
 
@@ -43,13 +43,54 @@ set_parameters = click.option(
 )
 
 
+def check_notebook(ctx: click.Context, parameter: click.Parameter, path: Path) -> Path:
+    """Return the path of an existing notebook; UsageError if there is none."""
+    if not path.is_file():
+        raise click.UsageError(
+            f"There is no notebook {path}. Work in the folder of the homework, or choose a "
+            "notebook with --notebook.",
+            ctx,
+        )
+    return path
+
+
+set_notebook = click.option(
+    "--notebook",
+    type=click.Path(path_type=Path),
+    default=NOTEBOOK,
+    show_default=NOTEBOOK.name,
+    callback=check_notebook,
+    help="Run this one, which has the same parameters.",
+)
+
+
+class Command(click.Command):
+    """A command that shows an error of ours as its sentence, a wrong parameter beside the usage."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except ParameterError as error:
+            raise click.UsageError(str(error), ctx) from error
+        except HwlibError as error:
+            raise click.ClickException(str(error)) from error
+
+
+class Commands(click.Group):
+    """A group of such commands."""
+
+    command_class = Command
+
+
 def command_line(
     command: str, name: str, overrides: tuple[tuple[str, str], ...], only: str | None
 ) -> str:
     """Return the command that is recorded with the results: without the places of files, which
     are private and change no figure.
     """
-    words = ["python", "-m", "hwlib", command, name]
+    shown = Path(name).name if Path(name).is_absolute() else name
+    words = ["python", "-m", "hwlib", command, shown]
     words += [word for pair in overrides if pair[0] not in LOCATIONS for word in ("-p", *pair)]
     return shlex.join([*words, *(["--only", only] if only else [])])
 
@@ -59,10 +100,15 @@ def stop(*_: Any) -> NoReturn:
     raise KeyboardInterrupt
 
 
-@click.group(context_settings=HELP)
+def mark(ok: bool) -> str:
+    """Return the sign before a line of a checklist."""
+    return click.style("✓", fg="green") if ok else click.style("✗", fg="red")
+
+
+@click.group(context_settings=HELP, cls=Commands)
 @click.version_option(__version__, prog_name="hwlib")
 def main() -> None:
-    """A deep-learning homework: run it, turn it into what is handed in, prove it."""
+    """A deep-learning homework: run it, turn it into what is handed in, verify it."""
     logging.basicConfig(format="warning: %(message)s")
     logging.getLogger("papermill").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="zmq|traitlets|jupyter_client")
@@ -78,18 +124,13 @@ def main() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the files  [default: out/PROFILE].",
 )
-@click.option(
-    "--pdf-engine",
-    type=click.Choice(["typst", "latex", "webpdf"]),
-    default="typst",
-    help="latex and webpdf are nbconvert's and need TeX or a browser.",
-)
+@set_notebook
 def export(
     profile: str,
     overrides: tuple[tuple[str, str], ...],
     only: str | None,
     out: Path | None,
-    pdf_engine: str,
+    notebook: Path,
 ) -> None:
     """Run the notebook and make the files that are handed in.
 
@@ -99,30 +140,22 @@ def export(
     The files of an earlier export are moved to previous/. An interrupted export goes on from its
     last finished epoch when the same command is run again.
     """
-    try:
-        parameters = load_profile(profile, overrides)
-        questions = check_questions(only)
-    except ParameterError as error:
-        raise click.UsageError(str(error)) from error
-    out = out or Path("out") / parameters.profile
-    parameters = parameters.model_copy(
-        update={"command": command_line("export", profile, overrides, only)}
-    )
-    from hwlib.pdf.errors import PdfError
-    from hwlib.submission.bundle import BundleError
-    from hwlib.submission.export import ExportError, notice
-    from hwlib.submission.export import export as run_export
+    command = command_line("export", profile, overrides, only)
+    parameters = load_profile(profile, overrides).model_copy(update={"command": command})
+    questions = check_questions(only)
+    from hwlib.submission import export as exports
 
-    def say(text: str) -> None:
-        click.echo(f"· {text}", err=True)
-
-    if said := notice(parameters):
-        click.secho(said, fg="yellow", err=True)
+    if obstacle := exports.obstacle_to_submission(parameters):
+        click.secho(obstacle, fg="yellow", err=True)
     begun = time.perf_counter()
     try:
-        paths = run_export(parameters, questions, out, say, pdf_engine)
-    except (ExportError, PdfError, BundleError) as error:
-        raise click.ClickException(str(error)) from error
+        paths = exports.export(
+            parameters,
+            questions,
+            out or Path("out") / parameters.profile,
+            notebook=notebook,
+            announce=lambda text: click.echo(f"· {text}", err=True),
+        )
     except KeyboardInterrupt:
         click.echo(
             "\nInterrupted. The same command goes on from the last finished epoch of the big cats' "
@@ -144,23 +177,32 @@ def export(
     help="Score Question 4 on this folder of class folders  [default: big_cats/test].",
 )
 @click.option("--submission", is_flag=True, help="Refuse a demonstration, or one without IDs.")
+@click.option(
+    "--trust-class-file",
+    is_flag=True,
+    help="Run the class file even if nothing on this machine can lock it in.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def verify(
-    bundle: Path, data_dir: str, big_cats: str | None, submission: bool, as_json: bool
+    bundle: Path,
+    data_dir: str,
+    big_cats: str | None,
+    submission: bool,
+    trust_class_file: bool,
+    as_json: bool,
 ) -> None:
     """Check a bundle and score its pickles again, from the zip alone.
 
     Exit code 0 only when every check holds.
     """
-    from hwlib.submission.verify import verify as run_verify
+    from hwlib.submission.verify import verify as verify_bundle
 
-    report = run_verify(bundle, data_dir, big_cats, submission)
+    report = verify_bundle(bundle, data_dir, big_cats, submission, trust_class_file)
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=1))
     else:
         for check in report.checks:
-            mark = click.style("✓", fg="green") if check.ok else click.style("✗", fg="red")
-            click.echo(f"{mark} {check.name:<11}{check.message}")
+            click.echo(f"{mark(check.ok)} {check.name:<11}{check.message}")
     sys.exit(0 if report.ok else 1)
 
 
@@ -179,15 +221,14 @@ def fetch_data(what: str, data_dir: str, offline: bool) -> None:
     from hwlib.common.download import FETCH_NAMES
     from hwlib.common.errors import DataError
 
-    names = {"birds_dogs": ("birds", "dogs"), "all": FETCH_NAMES}.get(what, (what,))
+    groups = {"birds_dogs": ("birds", "dogs"), "all": FETCH_NAMES}
     failed = 0
-    for name in names:
+    for name in groups.get(what, (what,)):
         try:
-            description = fetch_and_check(name, Path(data_dir), offline)
-            click.echo(f"{click.style('✓', fg='green')} {description}")
+            click.echo(f"{mark(True)} {fetch_and_check(name, Path(data_dir), offline)}")
         except DataError as error:
             failed += 1
-            click.echo(f"{click.style('✗', fg='red')} {error}")
+            click.echo(f"{mark(False)} {error}")
     if failed:
         click.echo("Data that lies elsewhere is found with --data-dir DIR.")
     sys.exit(1 if failed else 0)
@@ -198,11 +239,7 @@ def fetch_data(what: str, data_dir: str, offline: bool) -> None:
 @set_parameters
 def params(profile: str, overrides: tuple[tuple[str, str], ...]) -> None:
     """Print every parameter's value under PROFILE, and where it is from."""
-    try:
-        rows = explain(profile, overrides)
-    except ParameterError as error:
-        raise click.UsageError(str(error)) from error
-    for name, value, source in rows:
+    for name, value, source in explain(profile, overrides):
         click.echo(f"{name:<15}{value!s:<39}  {source}")
 
 
@@ -223,13 +260,7 @@ def params(profile: str, overrides: tuple[tuple[str, str], ...]) -> None:
     help="End a run that takes longer  [default: none].",
 )
 @click.option("--force", is_flag=True, help="Do again what is there already.")
-@click.option(
-    "--notebook",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    default=NOTEBOOK,
-    show_default=NOTEBOOK.name,
-    help="Run this one, which has the same parameters.",
-)
+@set_notebook
 def run_sweep(
     sweep_file: str,
     overrides: tuple[tuple[str, str], ...],
@@ -244,18 +275,13 @@ def run_sweep(
     missing or has failed is done; an interrupted sweep goes on when the same command is run again.
     """
     command = command_line("sweep", sweep_file, overrides, only)
-    try:
-        planned = plan(sweep_file, overrides, only, out, notebook, command)
-    except ParameterError as error:
-        raise click.UsageError(str(error)) from error
+    planned = plan(sweep_file, overrides, only, out, notebook, command)
     from hwlib.sweep.runner import Options, perform_missing
 
     try:
         performed = perform_missing(
             planned.runs, Options(**options), lambda text: tqdm.write(text, sys.stderr)
         )
-    except HwlibError as error:
-        raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         click.echo("\nInterrupted. The same command does the runs that are missing.", err=True)
         sys.exit(130)

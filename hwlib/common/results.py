@@ -11,14 +11,14 @@ from collections.abc import Iterable
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from IPython import get_ipython
 from IPython.display import display
 from nbformat import NotebookNode
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hwlib import __version__
 from hwlib.common.errors import HwlibError
@@ -30,6 +30,9 @@ PDF_INFO = "application/vnd.typstpdf+json"  # of one that holds the PDF's title 
 BANNERS = {"sample": "Demonstration on sample data, not a submission"}
 LOCATION_LINE = re.compile("({}) = [\"'].*[\"']".format("|".join(LOCATIONS)))
 PACKAGES = ("torch", "torchvision", "numpy", "matplotlib", "papermill")
+
+
+Curve = Annotated[list[float], Field(min_length=1)]  # one number an epoch
 
 
 class ClaimsError(HwlibError):
@@ -45,12 +48,12 @@ class Figures(BaseModel):
 
 
 class DigitCurves(Figures):
-    """A training in Question 3: one number an epoch."""
+    """A training in Question 3."""
 
-    train_loss: list[float]
-    train_accuracy: list[float]
-    test_loss: list[float]
-    test_accuracy: list[float]
+    train_loss: Curve
+    train_accuracy: Curve
+    test_loss: Curve
+    test_accuracy: Curve
 
 
 class DigitResults(Figures):
@@ -62,12 +65,12 @@ class DigitResults(Figures):
 
 
 class CatCurves(Figures):
-    """The training in Question 4.I: one number an epoch."""
+    """The training in Question 4.I."""
 
-    train_loss: list[float]
-    train_accuracy: list[float]
-    validation_loss: list[float]
-    validation_accuracy: list[float]
+    train_loss: Curve
+    train_accuracy: Curve
+    validation_loss: Curve
+    validation_accuracy: Curve
 
 
 class CatResults(Figures):
@@ -102,7 +105,7 @@ class Claims(Figures):
     profile: str
     seed: int
     device: str
-    data_source: str
+    data_source: Literal["real", "sample"]
     command: str
     versions: dict[str, str]
     data: dict[str, str] = {}
@@ -110,6 +113,14 @@ class Claims(Figures):
     q3: DigitResults | None = None
     q4: CatResults | None = None
     vgg: VggResults | None = None
+
+
+class WholeClaims(Claims):
+    """The claims of a notebook whose questions were all run."""
+
+    q3: DigitResults
+    q4: CatResults
+    vgg: VggResults
 
 
 class RunResults(Claims):
@@ -132,23 +143,20 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-def find_claims(notebook: NotebookNode) -> Claims | None:
-    """Return what an executed notebook claims, or None if it displays no claims.
-
-    ClaimsError if they are incomplete.
+def find_claims(notebook: NotebookNode) -> WholeClaims:
+    """Return what an executed notebook claims; ClaimsError, which names the first thing that is
+    wrong, if it claims nothing or not all that it should.
     """
-    for cell in reversed(notebook.cells):
-        for output in cell.get("outputs", []):
-            content = output.get("data", {}).get(CLAIMS)
-            if content is not None:
-                return parse_claims(content)
-    return None
-
-
-def parse_claims(content: object) -> Claims:
-    """Return claims that were read from JSON; ClaimsError names the first thing that is wrong."""
+    displayed = [
+        output["data"][CLAIMS]
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if CLAIMS in output.get("data", {})
+    ]
+    if not displayed:
+        raise ClaimsError("The notebook holds no claims; its last cell was not run.")
     try:
-        return Claims.model_validate(content)
+        return WholeClaims.model_validate(displayed[-1])
     except ValidationError as error:
         problem = error.errors()[0]
         name = ".".join(map(str, problem["loc"])) or "all"
@@ -210,7 +218,7 @@ class Results:
         profile: str,
         seed: int,
         device: str,
-        data_source: str,
+        data_source: Literal["real", "sample"],
         command: str,
     ):
         self.claims = Claims(

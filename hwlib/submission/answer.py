@@ -53,7 +53,7 @@ class Request(NamedTuple):
     pictures: Tensor  # (N, 3, H, W), uint8, in an order that only the judge knows
 
 
-class Weights(NamedTuple):
+class PickledTensors(NamedTuple):
     """What a pickle holds, or the sentence that says why it cannot be read."""
 
     tensors: dict[str, Tensor]
@@ -63,8 +63,8 @@ class Weights(NamedTuple):
 class Answers(NamedTuple):
     """What came back; what a process could not tell before it ended says so."""
 
-    q3: Weights
-    q4: Weights
+    q3: PickledTensors
+    q4: PickledTensors
     logits: Tensor | None  # (N, num_classes), float32
 
 
@@ -147,15 +147,15 @@ def read_frame(stream: io.BytesIO, kinds: tuple[bytes, ...]) -> tuple[bytes, byt
     return kind, content
 
 
-def read_weights(stream: io.BytesIO) -> Weights:
+def read_pickled(stream: io.BytesIO) -> PickledTensors:
     """Return what the next frame says that a pickle holds."""
     try:
         kind, content = read_frame(stream, (TENSORS, PROBLEM))
         if kind == PROBLEM:
-            return Weights({}, content[:300].decode(errors="replace"))
-        return Weights(unpack_tensors(content))
+            return PickledTensors({}, content[:300].decode(errors="replace"))
+        return PickledTensors(unpack_tensors(content))
     except FrameError:
-        return Weights({}, "was not read to its end")
+        return PickledTensors({}, "was not read to its end")
 
 
 def read_answers(content: bytes, pictures: int) -> Answers:
@@ -166,7 +166,7 @@ def read_answers(content: bytes, pictures: int) -> Answers:
             each picture, or more bytes follow it.
     """
     stream = io.BytesIO(content)
-    q3, q4 = read_weights(stream), read_weights(stream)
+    q3, q4 = read_pickled(stream), read_pickled(stream)
     if stream.tell() == len(content):
         return Answers(q3, q4, None)
     _, frame = read_frame(stream, (LOGITS,))
@@ -183,27 +183,27 @@ def read_answers(content: bytes, pictures: int) -> Answers:
     return Answers(q3, q4, logits.view(rows, classes))
 
 
-def load_weights(content: bytes) -> Weights:
+def load_weights(content: bytes) -> PickledTensors:
     """Return the tensors of a pickle, or why there are none."""
     try:
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
-        return Weights({}, "holds more than tensors and was not loaded")
+        return PickledTensors({}, "holds more than tensors and was not loaded")
     except Exception as error:  # a damaged file fails in many ways
-        return Weights({}, f"is damaged and cannot be read ({type(error).__name__})")
+        return PickledTensors({}, f"is damaged and cannot be read ({type(error).__name__})")
     if not isinstance(loaded, dict) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in loaded.items()
     ):
-        return Weights({}, "is not a dictionary of tensors")
+        return PickledTensors({}, "is not a dictionary of tensors")
     if len(loaded) > MAX_TENSORS:
-        return Weights({}, f"holds more than {MAX_TENSORS:,} tensors")
+        return PickledTensors({}, f"holds more than {MAX_TENSORS:,} tensors")
     for name, value in loaded.items():
         plain = value.layout == torch.strided and not (value.is_meta or value.is_quantized)
         if not plain or type_name(value) not in TYPES:
-            return Weights({}, f"holds {name!r}, which is no plain tensor of numbers")
+            return PickledTensors({}, f"holds {name!r}, which is no plain tensor of numbers")
     if sum(t.numel() * t.itemsize for t in loaded.values()) > MAX_TENSOR_BYTES:
-        return Weights({}, f"holds more than {MAX_TENSOR_BYTES >> 20} MiB of tensors")
-    return Weights({name: value.detach().contiguous() for name, value in loaded.items()})
+        return PickledTensors({}, f"holds more than {MAX_TENSOR_BYTES >> 20} MiB of tensors")
+    return PickledTensors({name: value.detach().contiguous() for name, value in loaded.items()})
 
 
 def write_frame(sink: BinaryIO, kind: bytes, *parts: bytes) -> None:
@@ -214,7 +214,7 @@ def write_frame(sink: BinaryIO, kind: bytes, *parts: bytes) -> None:
     sink.flush()
 
 
-def write_weights(sink: BinaryIO, weights: Weights) -> None:
+def write_weights(sink: BinaryIO, weights: PickledTensors) -> None:
     """Write what a pickle holds."""
     if weights.problem:
         write_frame(sink, PROBLEM, weights.problem.encode())

@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path
 
 from hwlib.common.errors import HwlibError
+from hwlib.common.files import replacing
 from hwlib.common.project import ENDINGS, STEM
 
 MAX_BYTES = 500_000_000  # of all files together; a bundle of ours is below ten million
@@ -16,13 +17,15 @@ class BundleError(HwlibError):
 
 
 def write_bundle(folder: Path, stem: str) -> Path:
-    """Zip the five files of ``folder``, equal ones to equal bytes; BundleError if one lacks."""
+    """Zip the five files of ``folder``, equal ones to equal bytes, and return the zip's path;
+    BundleError if one is missing.
+    """
     names = [stem + ending for ending in ENDINGS]
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise BundleError(f"{', '.join(missing)}: missing in {folder}; nothing was zipped.")
     target = folder / f"{stem}.zip"
-    with zipfile.ZipFile(target, "w") as archive:
+    with replacing(target) as unfinished, zipfile.ZipFile(unfinished, "w") as archive:
         for name in names:
             entry = zipfile.ZipInfo(name)  # dated 1980
             entry.external_attr = 0o644 << 16
@@ -53,8 +56,8 @@ def check_entries(path: Path, entries: list[zipfile.ZipInfo]) -> None:
 
 
 def read_bundle(path: Path) -> dict[str, bytes]:
-    """The bundle's files by ending, read into memory; BundleError where it is no zip, is damaged or
-    too large, or its names are not as agreed.
+    """Return the content of the bundle's files by ending; BundleError if it is no zip, is damaged
+    or too large, or its names are not as agreed.
     """
     try:
         with zipfile.ZipFile(path) as archive:

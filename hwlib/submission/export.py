@@ -1,5 +1,5 @@
-"""From parameters to what is handed in: run, PDF, class file, bundle, proof. Files get their final
-names only when all of them are there and good.
+"""From parameters to what is handed in: run, PDF, class file, bundle, verification. Files get their
+final names only when all of them are there and hold.
 """
 
 import errno
@@ -11,33 +11,44 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from hwlib.common.project import ENDINGS, NOTEBOOK, QUESTIONS, stem_of
-from hwlib.pdf.exporter import make_pdf
+from hwlib.common.errors import HwlibError
+from hwlib.common.project import (
+    ENDING_OF,
+    ENDINGS,
+    NOTEBOOK,
+    PLACEHOLDERS,
+    QUESTIONS,
+    RESULTS,
+    stem_of,
+)
+from hwlib.pdf import PdfError, make_pdf
 from hwlib.q4_cats import cnn
 from hwlib.run.notebook import RunError, check_inputs, execute
 from hwlib.run.parameters import Parameters
 from hwlib.submission.bundle import write_bundle
 from hwlib.submission.verify import verify
 
-WORKSHOP = ".partial"
+UNFINISHED = ".partial"  # the folder of files that have not got their final names
+PREVIOUS = "previous"  # the folder of what an earlier export made
 FAILED = "failed.ipynb"
+ID_EXAMPLES = {"id1": "123456789", "id2": "987654321"}
+
+Announce = Callable[[str], None]  # is told what begins
 
 
-class ExportError(RuntimeError):
+class ExportError(HwlibError):
     """The export cannot be completed; the message says why and what to do next."""
 
 
 @contextmanager
-def workshop(out: Path) -> Iterator[Path]:
-    """A folder in ``out`` for unfinished files, for one export at a time; ExportError where ``out``
-    cannot be written, or another export is at work there.
+def sole_export(out: Path) -> Iterator[Path]:
+    """Let one export at a time into ``out``, and yield its folder for unfinished files; ExportError
+    if another is at work there, or ``out`` cannot be written.
 
-    It outlives an export that fails or is interrupted, so the next one goes on from the last
-    checkpoint.
+    The folder outlives an export that fails or is interrupted, so that the next one goes on from
+    the last checkpoint.
     """
-    folder = out / WORKSHOP
-    if out.resolve() == NOTEBOOK.parent:
-        raise ExportError(f"{out} holds the notebook itself; choose another folder with --out.")
+    folder = out / UNFINISHED
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / "lock", timeout=0)
@@ -45,103 +56,140 @@ def workshop(out: Path) -> Iterator[Path]:
     except Timeout as error:
         raise ExportError(f"Another export is writing to {out}. Wait, or choose --out.") from error
     except OSError as error:
-        raise ExportError(
-            f"{out} cannot be written ({error}). Choose another with --out."
-        ) from error
+        raise ExportError(f"{out} cannot be written ({error}). Choose another --out.") from error
     with lock:
         yield folder
 
 
 @contextmanager
-def room_for(out: Path) -> Iterator[None]:
-    """Turn what a full disk does into an ExportError."""
+def full_disk_as_error(out: Path) -> Iterator[None]:
+    """Raise ExportError if the disk of ``out`` turns out to be full."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise ExportError(
-            f"{out}: {error.strerror}. Make room there, or choose another folder with "
-            "--out, and run the same command again."
+            f"{out}: {error.strerror}. Make room there, or choose another folder with --out, and "
+            "run the same command again."
         ) from error
 
 
-def notice(parameters: Parameters) -> str:
-    """What somebody should know before the run and not after it; empty where there is nothing."""
+def obstacle_to_submission(parameters: Parameters) -> str:
+    """Return why what these parameters make cannot be handed in, to be said before the run and not
+    after it; ``""`` if it can.
+    """
     if parameters.data_source == "sample":
         return "Sample data: this is a demonstration, not a submission."
-    examples = {"id1": "123456789", "id2": "987654321"}
-    missing = [name for name in examples if getattr(parameters, name) == name.upper()]
-    if missing:
-        options = " ".join(f"-p {name} {examples[name]}" for name in missing)
-        return f"Without {' and '.join(missing)} this cannot be handed in: {options}"
-    return ""
+    missing = [name for name in ID_EXAMPLES if getattr(parameters, name) in PLACEHOLDERS]
+    if not missing:
+        return ""
+    options = " ".join(f"-p {name} {ID_EXAMPLES[name]}" for name in missing)
+    return f"Without {' and '.join(missing)} this cannot be handed in: {options}"
 
 
-def wanted_files(stem: str, questions: tuple[str, ...]) -> list[str]:
-    """What an export of these questions leaves behind, in the order in which it gets its names."""
-    if questions == QUESTIONS:
-        return [*(stem + ending for ending in ENDINGS), f"{stem}.zip", "results.json"]
-    needed = {"_Q3.pkl": "q3", "_Q4.pkl": "q4", ".py": "q4"}
-    endings = [ending for ending in ENDINGS if needed.get(ending, questions[0]) in questions]
-    return [*(stem + ending for ending in endings), "results.json"]
-
-
-def publish(folder: Path, out: Path, names: list[str]) -> list[Path]:
-    """Give the finished files their names in ``out``; ExportError where one was not made.
-
-    What an earlier export left there first goes to ``previous/``, so that files of two runs never
-    stand side by side, whenever this is killed.
+def names_of(stem: str, questions: tuple[str, ...]) -> list[str]:
+    """Return the names of the files that these questions make, in the order in which they get
+    them; only all questions together make a zip.
     """
+    of_all_questions = set(ENDINGS).difference(*ENDING_OF.values())
+    made = of_all_questions.union(*(ENDING_OF.get(question, ()) for question in questions))
+    names = [stem + ending for ending in ENDINGS if ending in made]
+    return [*names, *([f"{stem}.zip"] if questions == QUESTIONS else []), RESULTS]
+
+
+def check_made(folder: Path, names: list[str]) -> None:
+    """Raise ExportError unless all these files are in the folder and none is empty."""
     missing = [n for n in names if not (folder / n).is_file() or not (folder / n).stat().st_size]
     if missing:
         raise ExportError(f"The run did not make {', '.join(missing)}.")
-    for old in [*out.glob("HW1_*"), out / "results.json", out / FAILED]:
+
+
+def publish(folder: Path, out: Path, names: list[str]) -> list[Path]:
+    """Give the finished files their names in ``out`` and return their paths; ExportError if one was
+    not made.
+
+    What an earlier export left there first goes to ``previous/``, so that files of two runs are
+    never side by side, whenever this is killed.
+    """
+    check_made(folder, names)
+    for old in [*out.glob("HW1_*"), out / RESULTS, out / FAILED]:
         if old.is_file():
-            (out / "previous").mkdir(exist_ok=True)
-            os.replace(old, out / "previous" / old.name)
+            (out / PREVIOUS).mkdir(exist_ok=True)
+            os.replace(old, out / PREVIOUS / old.name)
     for name in names:
         os.replace(folder / name, out / name)
     shutil.rmtree(folder, ignore_errors=True)
     return [out / name for name in names]
 
 
+def run_notebook(
+    parameters: Parameters,
+    questions: tuple[str, ...],
+    notebook: Path,
+    target: Path,
+    announce: Announce,
+) -> None:
+    """Execute the notebook to ``target``, beside which it puts its files; RunError if data are
+    missing or a cell fails.
+    """
+    target.unlink(missing_ok=True)  # of an export that was killed
+    announce("looking for data and weights")
+    check_inputs(parameters, questions)
+    announce("running the notebook")
+    placed = parameters.model_copy(update={"output_dir": str(target.parent)})
+    execute(placed, questions, target, notebook=notebook)
+
+
+def keep_failed(notebook: Path, out: Path) -> str:
+    """Keep a notebook as far as it was executed, and return a line that says where; ``""`` if
+    nothing was executed.
+    """
+    if not notebook.exists():
+        return ""
+    os.replace(notebook, out / FAILED)
+    return f"\nThe notebook as far as it was executed: {out / FAILED}"
+
+
+def make_bundle(folder: Path, stem: str, data_dir: str, announce: Announce) -> None:
+    """Zip the finished files and verify the zip as a grader will; ExportError if a check fails."""
+    announce("scoring the bundle again, as a grader will")
+    report = verify(write_bundle(folder, stem), data_dir, trust_class_file=True)
+    failed = [f"{check.name}: {check.message}" for check in report.checks if not check.ok]
+    if failed:
+        raise ExportError("\n".join(["The bundle does not prove its claims.", *failed]))
+
+
 def export(
     parameters: Parameters,
     questions: tuple[str, ...],
     out: Path,
-    say: Callable[[str], None] = lambda _: None,
-    pdf_engine: str = "typst",
+    *,
+    notebook: Path = NOTEBOOK,
+    announce: Announce = lambda _: None,
 ) -> list[Path]:
-    """Run the notebook and make the files of these questions in ``out``; their paths.
+    """Run the notebook, make the files of these questions in ``out``, and return their paths.
 
-    ExportError where something failed, PdfError where the PDF could not be made or is not complete,
-    BundleError where the notebook did not write a file: nothing got its final name then. A notebook
-    whose cell failed is left as ``failed.ipynb``. Only all questions together make a bundle.
+    ExportError if anything fails: nothing got its final name then, and a notebook whose cell failed
+    is left as ``failed.ipynb``.
     """
+    if out.resolve() == notebook.resolve().parent:
+        raise ExportError(f"{out} holds the notebook itself; choose another folder with --out.")
     stem = stem_of(parameters.id1, parameters.id2)
-    names = wanted_files(stem, questions)
-    with workshop(out) as folder, room_for(out):
-        notebook = folder / f"{stem}.ipynb"
-        notebook.unlink(missing_ok=True)  # of an export that was killed
+    names = names_of(stem, questions)
+    with sole_export(out) as folder, full_disk_as_error(out):
+        executed = folder / f"{stem}.ipynb"
         try:
-            say("looking for data and weights")
-            check_inputs(parameters, questions)
-            say("running the notebook")
-            execute(parameters.model_copy(update={"output_dir": str(folder)}), questions, notebook)
+            run_notebook(parameters, questions, notebook, executed, announce)
+            announce("making the PDF")
+            executed.with_suffix(".pdf").write_bytes(make_pdf(executed))
         except RunError as error:
-            said = str(error)
-            if notebook.exists():
-                os.replace(notebook, out / FAILED)
-                said += f"\nThe notebook as far as it was executed: {out / FAILED}"
-            raise ExportError(said) from error
-        say("making the PDF")
-        notebook.with_suffix(".pdf").write_bytes(make_pdf(notebook, pdf_engine))
+            raise ExportError(f"{error}{keep_failed(executed, out)}") from error
+        except PdfError as error:
+            raise ExportError(str(error)) from error
         if f"{stem}.py" in names:
             shutil.copyfile(cnn.__file__, folder / f"{stem}.py")
+        check_made(folder, [name for name in names if not name.endswith(".zip")])
         if questions == QUESTIONS:
-            say("scoring the bundle again, as a grader will")
-            report = verify(write_bundle(folder, stem), parameters.data_dir)
-            if failed := [f"{name}: {message}" for name, ok, message in report.checks if not ok]:
-                raise ExportError("The bundle does not prove its claims.\n" + "\n".join(failed))
+            make_bundle(folder, stem, parameters.data_dir, announce)
         return publish(folder, out, names)

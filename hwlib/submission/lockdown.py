@@ -94,7 +94,7 @@ class Orders(NamedTuple):
     linux: bool
 
 
-def check(result: int) -> int:
+def checked(result: int) -> int:
     """Return the result of a C function; raise the OSError that errno names if it is negative."""
     if result < 0:
         number = ctypes.get_errno()
@@ -132,9 +132,9 @@ def limit_resources(memory: int, cpu_seconds: int) -> None:
 def give_up_privileges() -> None:
     """Die with the parent, gain no privileges by any program, and drop those of root."""
     library = libc()
-    check(library.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
-    check(library.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-    check(library.capset(struct.pack("Ii", CAPABILITY_VERSION, 0), bytes(24)))
+    checked(library.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
+    checked(library.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    checked(library.capset(struct.pack("Ii", CAPABILITY_VERSION, 0), bytes(24)))
 
 
 def known(rights: dict[int, int], version: int) -> int:
@@ -147,11 +147,11 @@ def restrict_files(readable: Iterable[str], programs: bool) -> None:
     signals and sockets to the outside as far as the kernel's version of Landlock can.
     """
     library = libc()
-    version = check(library.syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), 1))
+    version = checked(library.syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), 1))
     rights = (known(table, version) for table in (FILE_RIGHTS, NETWORK_RIGHTS, SCOPES))
     ruleset = struct.pack("QQQ", *rights)
     size = ctypes.c_size_t(len(ruleset))
-    rules = check(library.syscall(LANDLOCK_CREATE_RULESET, ruleset, size, 0))
+    rules = checked(library.syscall(LANDLOCK_CREATE_RULESET, ruleset, size, 0))
     run = EXECUTE if programs else 0
     for path in readable:
         try:
@@ -162,9 +162,9 @@ def restrict_files(readable: Iterable[str], programs: bool) -> None:
         if path == os.devnull:
             allowed = READ_FILE | WRITE_FILE
         rule = struct.pack("=Qi", allowed, opened)
-        check(library.syscall(LANDLOCK_ADD_RULE, rules, 1, rule, 0))
+        checked(library.syscall(LANDLOCK_ADD_RULE, rules, 1, rule, 0))
         os.close(opened)
-    check(library.syscall(LANDLOCK_RESTRICT_SELF, rules, 0))
+    checked(library.syscall(LANDLOCK_RESTRICT_SELF, rules, 0))
     os.close(rules)
 
 
@@ -258,7 +258,7 @@ def run_function(target: str, sink: BinaryIO) -> NoReturn:
         os._exit(status)
 
 
-def main() -> None:
+def give_up_rights() -> None:
     """Lock this process in as ordered, then run the function or the command."""
     orders = Orders(**json.loads(sys.argv[1]))
     sys.argv[1:] = []
@@ -295,4 +295,4 @@ def probe(source: BinaryIO, sink: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    give_up_rights()

@@ -1,10 +1,12 @@
-"""What a verification found: a checklist, and the figures that were computed again."""
+"""What a verification found: a checklist, and the scores that were computed again."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from hwlib.submission.bundle import BundleError
+from hwlib.common.errors import HwlibError
+
+Found = TypeVar("Found")
 
 
 class Check(NamedTuple):
@@ -46,16 +48,30 @@ class Report:
         """Whether every check holds."""
         return bool(self.checks) and all(check.ok for check in self.checks)
 
-    def check(self, name: str, task: Callable[[], str]) -> bool:
-        """Run one check, which returns its message or raises, and note the outcome."""
+    def refuse(self, name: str, message: str) -> None:
+        """Note a check that fails."""
+        self.checks.append(Check(name, False, message))
+
+    def read(
+        self, name: str, task: Callable[[], Found], describe: Callable[[Found], str]
+    ) -> Found | None:
+        """Return what a task finds, and note its description, or None, and note why it failed."""
         try:
-            self.checks.append(Check(name, True, task()))
-        except BundleError as error:
-            self.checks.append(Check(name, False, str(error)))
+            found = task()
+            self.checks.append(Check(name, True, describe(found)))
+            return found
+        except HwlibError as error:
+            self.refuse(name, str(error))
         except Exception as error:  # whatever a malformed file leads to, it is refused
-            reason = f"This part of the bundle is malformed ({type(error).__name__}: {error})."
-            self.checks.append(Check(name, False, reason))
-        return self.checks[-1].ok
+            reason = f"{type(error).__name__}: {error}"
+            self.refuse(name, f"This part of the bundle is malformed ({reason}).")
+        return None
+
+    def check(self, name: str, task: Callable[[], str]) -> bool:
+        """Note what a task says, which raises an error if the check fails, and return whether it
+        holds.
+        """
+        return self.read(name, task, str) is not None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as ``verify --json`` prints it."""

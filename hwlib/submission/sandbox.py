@@ -92,7 +92,7 @@ class Outcome(NamedTuple):
     level: Level
 
 
-def printable(text: str) -> str:
+def without_controls(text: str) -> str:
     """Return text that cannot control a terminal: line ends stay, other controls become ``�``."""
     return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
 
@@ -378,7 +378,7 @@ def run_confined(
         reason = conversation.run()
     finally:
         end_all(process, level, name)
-    messages = printable(conversation.messages.decode(errors="replace"))
+    messages = without_controls(conversation.messages.decode(errors="replace"))
     reason = reason or reason_of(process.returncode, messages)
     return Outcome(bytes(conversation.output[: limits.output]), messages, reason, level)
 

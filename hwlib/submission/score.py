@@ -1,188 +1,193 @@
-"""Scores the two pickles of a bundle, in a process of its own:
-``python -m hwlib.submission.score REQUEST``.
-
-The class file is somebody else's code. Only ``verify`` starts this, in a temporary folder and with
-a time limit. While that code runs, whatever leaves the process is refused: files other than
-Python's own, sockets, other programs. That stops simple malice; it is no container.
+"""Scores the two pickles of a bundle. This is the judge: it knows the labels and counts the right
+answers. Pickles and class file are read in a process that is locked in, and that knows no labels.
 """
 
-import json
-import os
-import pickle
-import site
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+import ast
+import tempfile
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hwlib.common import data
-from hwlib.common.errors import DataError
-from hwlib.common.images import load_image_set
+from hwlib.common.errors import HwlibError
+from hwlib.common.images import ImageSet, load_image_set
 from hwlib.q3 import mlp
 from hwlib.q3.activations import sigmoid
-from hwlib.q4_cats import cnn, evaluation
+from hwlib.q4_cats import cnn
+from hwlib.submission.answer import PickledTensors, Request, pack_request, read_answers
 from hwlib.submission.bundle import BundleError
 from hwlib.submission.report import CatScore, DigitScore
+from hwlib.submission.sandbox import Level, Limits, run_confined
 
 SHAPES = {"W1": (784, 128), "b1": (128,), "W2": (128, 10), "b2": (10,)}
-FORBIDDEN = ("open", "socket.", "subprocess.", "os.", "shutil.", "urllib.", "ctypes.dlopen")
-OWN = (sys.prefix, sys.base_prefix, site.getusersitepackages(), str(Path(__file__).parent))
-LIBRARIES = tuple(str(Path(folder)) + os.sep for folder in OWN)
-watched: list[str] | None = None  # what was refused; None while only our own code runs
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # of batch norm: not trained
+ANSWER = "hwlib.submission.answer:answer"
+TIME_LIMIT = 300.0  # seconds for both pickles
+ANSWER_BYTES = 600 << 20
+IMAGE_SIZES = range(16, 513)
+MOST_CLASSES = 100
 
 
-def load_tensors(path: Path) -> dict[str, Tensor]:
-    """A pickle of tensors by name, or BundleError where it is damaged or holds other things."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise BundleError(f"{path.name} holds more than tensors and was not loaded.") from error
-    except Exception as error:  # a damaged file fails in many ways
-        raise BundleError(f"{path.name} is damaged and cannot be read.") from error
-    if not isinstance(content, dict) or not all(torch.is_tensor(v) for v in content.values()):
-        raise BundleError(f"{path.name} is not a dictionary of tensors.")
-    return content
+class ScoreRequest(NamedTuple):
+    """What is to be scored: where data are, which, a folder of pictures in place of the test set,
+    and whether the class file is run even if nothing can lock it in.
+    """
+
+    data_dir: Path
+    data_source: str
+    big_cats: Path | None = None
+    trust: bool = False
 
 
-def check_tensors(name: str, found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
-    """Raise BundleError unless all are finite, with the names, shapes and types of ``wanted``."""
-    if set(found) != set(wanted):
-        raise BundleError(f"{name} holds other tensors than {', '.join(wanted)}.")
-    for key, model in wanted.items():
-        value = found[key]
-        if value.shape != model.shape:
-            shapes = f"{tuple(value.shape)}, expected is {tuple(model.shape)}"
-            raise BundleError(f"{name}: {key} has the shape {shapes}.")
-        if value.dtype != model.dtype or value.layout != model.layout or value.is_meta:
-            types = f"{value.dtype}, expected is {model.dtype}"
-            raise BundleError(f"{name}: {key} is of type {types}.")
+class Scores(NamedTuple):
+    """Both scores, or the sentences that say why there are none; how the class file was run."""
+
+    q3: DigitScore | str
+    q4: CatScore | str
+    level: Level
+
+
+def read_literal(class_file: bytes, name: str, default: object) -> object:
+    """Return what a class file assigns to ``name`` on its outermost level as a literal; the last
+    assignment counts. BundleError if it is no literal.
+    """
+    value = default
+    for node in (node for node in ast.parse(class_file).body if isinstance(node, ast.Assign)):
+        if any(isinstance(target, ast.Name) and target.id == name for target in node.targets):
+            try:
+                value = ast.literal_eval(node.value)
+            except ValueError as error:
+                raise BundleError(
+                    f"The class file computes {name}; write it as a value."
+                ) from error
+    return value
+
+
+def read_class_names(class_file: bytes) -> list[str]:
+    """Return the classes in the order of the network's logits; BundleError if they are unusable."""
+    names = read_literal(class_file, "CLASS_NAMES", cnn.CLASS_NAMES)
+    listed = list(names) if isinstance(names, list | tuple) else []
+    texts = all(isinstance(name, str) and len(name) < 100 for name in listed)
+    if not (texts and 2 <= len(listed) <= MOST_CLASSES):
+        raise BundleError("CLASS_NAMES in the class file is no list of names.")
+    return listed
+
+
+def read_image_size(class_file: bytes) -> int:
+    """Return the side of the pictures that the network is given; BundleError if it is unusable."""
+    size = read_literal(class_file, "IMAGE_SIZE", 224)
+    if not isinstance(size, int) or size not in IMAGE_SIZES:
+        raise BundleError(f"IMAGE_SIZE in the class file is {size!r}; it must be 16 to 512 pixels.")
+    return size
+
+
+def load_scored_pictures(class_file: bytes, request: ScoreRequest) -> ImageSet:
+    """Return the pictures that Question 4 is scored on, at the class file's size."""
+    names, size = read_class_names(class_file), read_image_size(class_file)
+    if request.big_cats:
+        return load_image_set(request.big_cats, size, names, partial=True)
+    with tempfile.TemporaryDirectory(prefix="hwlib-score-") as temporary:
+        drawn = request.data_source == "real" or (request.data_dir / "sample").is_dir()
+        folder = request.data_dir if drawn else Path(temporary)  # leave nothing in the data folder
+        test = data.locate("big_cats", folder, request.data_source) / "test"
+        return load_image_set(test, size, names, partial=True)
+
+
+def readable_tensors(weights: PickledTensors, name: str) -> dict[str, Tensor]:
+    """Return the tensors of a pickle; BundleError if it could not be read, or a value is not
+    finite.
+    """
+    if weights.problem:
+        raise BundleError(f"{name} {weights.problem}.")
+    for key, value in weights.tensors.items():
         if not value.isfinite().all():
             raise BundleError(f"{name}: {key} holds values that are not finite.")
+    return weights.tensors
 
 
-def refuse(event: str, arguments: tuple[Any, ...]) -> None:
-    """An audit hook: nothing leaves this process while ``watched`` is a list.
-
-    Python reads its own modules even then, as late imports need it.
+def score_q3(weights: PickledTensors, name: str, data_dir: Path, data_source: str) -> DigitScore:
+    """Return the accuracy of the weights of Question 3 on MNIST's test digits; BundleError unless
+    they are the four tensors of the assignment.
     """
-    if watched is None or not event.startswith(FORBIDDEN):
-        return
-    first = arguments[0] if arguments else ""
-    path = os.fsdecode(first) if isinstance(first, (bytes, str)) else str(first)
-    path = os.path.normpath(path)  # or "/usr/../etc" would begin like Python's own
-    writes = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-    if path.startswith(LIBRARIES) and event in ("open", "os.listdir", "os.scandir") and not writes:
-        return
-    watched.append(f"{event} {path}")
-    raise PermissionError(event)
-
-
-@contextmanager
-def watching() -> Iterator[None]:
-    """While the class file's code runs, refuse what no network needs; BundleError if it tried."""
-    global watched
-    refused: list[str] = []
-    watched = refused
-    try:
-        yield
-    finally:
-        watched = None
-        if refused:
-            raise BundleError(f"The class file reaches outside ({refused[0]}) and was stopped.")
-
-
-def score_q3(path: Path, data_dir: str, source: str) -> DigitScore:
-    """Test accuracy of the pickled weights of Question 3 on MNIST's test digits."""
-    weights = load_tensors(path)
-    check_tensors(path.name, weights, {name: torch.empty(shape) for name, shape in SHAPES.items()})
+    tensors = readable_tensors(weights, name)
+    if set(tensors) != set(SHAPES):
+        raise BundleError(f"{name} holds other tensors than {', '.join(SHAPES)}.")
+    for key, shape in SHAPES.items():
+        if tensors[key].shape != shape:
+            raise BundleError(
+                f"{name}: {key} has the shape {tuple(tensors[key].shape)}, not {shape}."
+            )
+        if not tensors[key].is_floating_point():
+            raise BundleError(f"{name}: {key} is of type {tensors[key].dtype}.")
     network = mlp.FullyConnectedNetwork(784, 10, 128, sigmoid, lr=0.0)
-    for name, value in weights.items():
-        setattr(network, name, value)
-    digits = mlp.prepare_digits(*data.load_mnist(data_dir, source))
+    for key, value in tensors.items():
+        setattr(network, key, value.float())
+    digits = mlp.prepare_digits(*data.load_mnist(data_dir, data_source))
     _, accuracy = mlp.evaluate(network, digits.x_test, digits.y_test)
     return DigitScore(accuracy.item())
 
 
-def import_class_file(path: Path) -> ModuleType:
-    """The class file as a module; BundleError if that raises, or reaches outside."""
-    module = ModuleType("class_file")
-    sys.modules["class_file"] = module
+def count_trained(tensors: dict[str, Tensor]) -> int:
+    """Return how many numbers of a state dict are trained: all but the statistics of batch norm."""
+    return sum(t.numel() for name, t in tensors.items() if name.split(".")[-1] not in STATISTICS)
+
+
+def score_q4(
+    weights: PickledTensors, name: str, logits: Tensor | None, pictures: ImageSet
+) -> CatScore:
+    """Return the right answers among logits (N, K), which are in the order of the pictures."""
+    tensors = readable_tensors(weights, name)
+    if logits is None:
+        raise BundleError("The class file gave no answers.")
+    if logits.shape[1] != len(pictures.class_names):
+        classes = len(pictures.class_names)
+        raise BundleError(f"The network gives {logits.shape[1]} logits for {classes} classes.")
+    if not logits.isfinite().all():
+        raise BundleError("The network gives logits that are not finite.")
+    correct, total = int((logits.argmax(1) == pictures.labels).sum()), len(pictures.labels)
+    parameters = count_trained(tensors)
+    return CatScore(correct / total, correct, total, parameters, pictures.sha256())
+
+
+def score(files: dict[str, bytes], request: ScoreRequest) -> Scores:
+    """Return both scores of a bundle's files by their endings.
+
+    The network is shown the pictures in an order that is drawn anew each time, so that an answer by
+    position is an answer by chance.
+    """
+    limits = Limits(seconds=TIME_LIMIT, output=ANSWER_BYTES)
     try:
-        code = compile(path.read_bytes(), path.name, "exec")
-        with watching():
-            exec(code, vars(module))  # noqa: S102 - watched, in a process of its own
-    except BundleError:
-        raise
-    except (Exception, SystemExit) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise BundleError(f"{path.name} cannot be imported ({reason}).") from error
-    return module
+        pictures = load_scored_pictures(files[".py"], request)
+        shuffled = torch.randperm(len(pictures.labels), generator=random_generator())
+        parts = (files["_Q3.pkl"], files["_Q4.pkl"], files[".py"])
+        asked = pack_request(Request(*parts, pictures.images[shuffled]))
+        outcome = run_confined(ANSWER, asked, limits, trust=request.trust)
+        answers = read_answers(outcome.output, len(shuffled))
+    except HwlibError as error:
+        return Scores(str(error), str(error), Level())
+    logits = None
+    if answers.logits is not None:
+        logits = torch.empty_like(answers.logits)
+        logits[shuffled] = answers.logits
+    q3: DigitScore | str
+    q4: CatScore | str
+    try:
+        q3 = score_q3(answers.q3, "The Q3 pickle", request.data_dir, request.data_source)
+    except HwlibError as error:
+        q3 = str(error)
+    try:
+        if outcome.reason and not answers.q4.problem:
+            raise BundleError(f"The class file {outcome.reason}.")
+        q4 = score_q4(answers.q4, "The Q4 pickle", logits, pictures)
+    except HwlibError as error:
+        q4 = str(error)
+    return Scores(q3, q4, outcome.level)
 
 
-def build_network(module: ModuleType, weights: dict[str, Tensor], name: str) -> nn.Module:
-    """The class file's network that takes the weights of the pickle ``name``, or BundleError."""
-    classes = [item for item in vars(module).values() if isinstance(item, type)]
-    candidates = [item for item in classes if issubclass(item, nn.Module)]
-    for candidate in candidates:
-        try:
-            network = candidate()
-            network.load_state_dict(weights)
-        except (TypeError, AttributeError, RuntimeError):
-            continue
-        check_tensors(name, weights, network.state_dict())
-        return network.eval()
-    names = ", ".join(candidate.__name__ for candidate in candidates) or "it has none"
-    raise BundleError(f"The Q4 pickle fits no class of the class file ({names}).")
-
-
-def score_q4(weights_path: Path, class_path: Path, folder: Path) -> CatScore:
-    """Right answers of the pickled network on a folder of class folders."""
-    weights = load_tensors(weights_path)
-    module = import_class_file(class_path)
-    with watching():
-        network = build_network(module, weights, weights_path.name)
-    names = getattr(module, "CLASS_NAMES", cnn.CLASS_NAMES)
-    pictures = load_image_set(folder, getattr(module, "IMAGE_SIZE", 224), names, partial=True)
-    with watching():
-        result = evaluation.score_network(network, pictures)
-    parameters = sum(p.numel() for p in nn.Module.parameters(network))
-    return CatScore(result.accuracy, result.correct, result.total, parameters, result.pictures)
-
-
-def answer(request: dict[str, Any]) -> None:
-    """Write each score into the folder when it is known, or ``{"error": sentence}`` instead."""
-    folder, stem = Path(request["folder"]), request["stem"]
-    data_dir, source = request["data_dir"], request["data_source"]
-    if source == "sample" and not Path(data_dir, "sample").is_dir():
-        data_dir = request["folder"]  # looking at a bundle leaves nothing in the data folder
-    where = (data_dir, source)
-
-    def big_cats() -> Path:
-        named = request["big_cats"]
-        return Path(named) if named else data.locate("big_cats", *where) / "test"
-
-    tasks: dict[str, Callable[[], DigitScore | CatScore]] = {
-        "q3": lambda: score_q3(folder / f"{stem}_Q3.pkl", *where),
-        "q4": lambda: score_q4(folder / f"{stem}_Q4.pkl", folder / f"{stem}.py", big_cats()),
-    }
-    for name, task in tasks.items():
-        try:
-            content = asdict(task())
-        except (BundleError, DataError, OSError) as error:
-            content = {"error": str(error)}
-        except (Exception, SystemExit) as error:  # the class file may raise anything
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            content = {"error": f"{name.upper()} cannot be scored ({reason})."}
-        (folder / f"{name}.json").write_text(json.dumps(content))
-
-
-if __name__ == "__main__":
-    sys.dont_write_bytecode = True
-    sys.addaudithook(refuse)
-    answer(json.loads(sys.argv[1]))
+def random_generator() -> torch.Generator:
+    """Return a generator whose numbers nobody can foretell."""
+    generator = torch.Generator()
+    generator.seed()
+    return generator

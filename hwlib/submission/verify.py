@@ -1,24 +1,18 @@
-"""Holds a bundle against its claims: names, notebook, PDF, and both pickles scored from the zip."""
+"""Compares a bundle with its claims: names, notebook, PDF, and both pickles scored again."""
 
 import ast
-import json
-import os
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import nbformat
 import pypdfium2
 from nbformat import NotebookNode
 
-from hwlib.common.project import PLACEHOLDERS, ROOT, stem_of
+from hwlib.common.project import PLACEHOLDERS, stem_of
 from hwlib.common.results import (
     CatResults,
     Claims,
-    ClaimsError,
     DigitResults,
+    WholeClaims,
     claimed_sources,
     find_claims,
     sources_hash,
@@ -27,41 +21,33 @@ from hwlib.pdf import proof
 from hwlib.pdf.blocks import MarkupBlock
 from hwlib.pdf.exporter import TypstPDFExporter, notebook_hash
 from hwlib.submission.bundle import BundleError, read_bundle
-from hwlib.submission.report import CatScore, Check, DigitScore, Report
+from hwlib.submission.report import CatScore, DigitScore, Report
+from hwlib.submission.score import ScoreRequest, score
 
 CLASS_FILE_IMPORTS = {
     "torch", "math", "typing", "collections", "functools", "dataclasses", "__future__",
 }  # fmt: skip
+UNWANTED_ATTRIBUTES = {"sys", "os", "subprocess", "builtins", "ctypes"}
+PLAIN_METHODS = {"state_dict", "load_state_dict", "parameters", "named_parameters"}
 UNWANTED_NAMES = {"open", "eval", "exec", "compile", "__import__", "globals", "input"}
 DATA_NAMES = {"real": "real data", "sample": "sample data, not a submission"}
 Q3_TOLERANCE = 0.0002  # devices round differently: two of 10,000 digits
-TIME_LIMIT = 300  # seconds for scoring both pickles
-
-
-class ScoreRequest(NamedTuple):
-    """What is to be scored: the bundle's stem, where data are, which, and a folder of pictures."""
-
-    stem: str
-    data_dir: str
-    data_source: str
-    big_cats: str | None
-
-
-class Scores(NamedTuple):
-    """Both scores; a sentence says why there is none."""
-
-    q3: DigitScore | str
-    q4: CatScore | str
 
 
 def read_notebook(content: bytes) -> NotebookNode:
-    """The bundle's notebook; BundleError where it is none."""
+    """Return the bundle's notebook; BundleError if it is none."""
     try:
-        notebook = nbformat.reads(content.decode(), as_version=4)
+        notebook: NotebookNode = nbformat.reads(content.decode(), as_version=4)
         nbformat.validate(notebook)
         return notebook
     except Exception as error:  # nbformat raises many kinds
         raise BundleError(f"The notebook cannot be read: {type(error).__name__}.") from error
+
+
+def open_bundle(path: Path) -> tuple[dict[str, bytes], NotebookNode]:
+    """Return the bundle's files by ending, and its notebook; BundleError if they are unusable."""
+    files = read_bundle(path)
+    return files, read_notebook(files[".ipynb"])
 
 
 def check_executed(notebook: NotebookNode) -> str:
@@ -79,34 +65,18 @@ def check_executed(notebook: NotebookNode) -> str:
     return f"executed from top to bottom, {len(cells)} code cells, no error"
 
 
-def read_claims(notebook: NotebookNode) -> Claims:
-    """Return what the notebook claims of all questions; BundleError if anything is missing."""
-    try:
-        claims = find_claims(notebook)
-    except ClaimsError as error:
-        raise BundleError(str(error)) from error
-    if claims is None:
-        raise BundleError("The notebook holds no claims; its last cell was not run.")
-    claimed_figures(claims)
-    if claims.data_source not in DATA_NAMES:
-        raise BundleError(f"The notebook's claims are incomplete (data {claims.data_source!r}).")
-    return claims
+def describe_claims(claims: WholeClaims) -> str:
+    """Return what the notebook claims, and on which data, as a phrase."""
+    accuracy, data = claims.q3.history.test_accuracy[-1], DATA_NAMES[claims.data_source]
+    cats = f"{claims.q4.test_correct} of {claims.q4.test_total} big cats"
+    return f"{accuracy:.4f} on MNIST, {cats}; {data}"
 
 
-def claimed_figures(claims: Claims) -> tuple[DigitResults, CatResults]:
-    """Return what is claimed of Questions 3 and 4.I; BundleError if one of them was not run."""
-    if claims.q3 is None or claims.q4 is None or not claims.q3.history.test_accuracy:
-        raise BundleError("The notebook's claims are incomplete: a question was not run.")
-    return claims.q3, claims.q4
-
-
-def check_claims(claims: Claims, notebook: NotebookNode) -> str:
-    """Say what the notebook claims, on which data; BundleError if its code was changed since."""
-    digits, cats = claimed_figures(claims)
+def check_sources(claims: Claims, notebook: NotebookNode) -> str:
+    """Say that the code is what was run; BundleError if a cell was changed since."""
     if claims.sources != sources_hash(claimed_sources(notebook)):
         raise BundleError("A code cell of the notebook was changed after it was run.")
-    accuracy, data = digits.history.test_accuracy[-1], DATA_NAMES[claims.data_source]
-    return f"{accuracy:.4f} on MNIST, {cats.test_correct} of {cats.test_total} big cats; {data}"
+    return "the code is what was run"
 
 
 def check_ids(stem: str, claims: Claims) -> str:
@@ -127,15 +97,13 @@ def check_submission(claims: Claims) -> str:
 
 
 def check_pdf(content: bytes, notebook: NotebookNode) -> str:
-    """The PDF was made from this very notebook, and holds its code, outputs and figures."""
+    """Say that the PDF was made from this very notebook, and holds its code, outputs, figures."""
     try:
         metadata = proof.read_metadata(content)
     except pypdfium2.PdfiumError as error:
         raise BundleError(f"The PDF cannot be opened: {str(error).rstrip('.')}.") from error
     if f"sha256:{notebook_hash(notebook)}" not in metadata["Keywords"]:
         raise BundleError("The PDF was not made from this notebook: the content hashes differ.")
-    if not metadata["Creator"].startswith("Typst"):
-        return "made from this notebook, by an engine that does not prove it complete"
     blocks = TypstPDFExporter().describe(notebook).blocks
     printed = [block for block in blocks if not isinstance(block, MarkupBlock)]
     if missing := proof.find_missing(content, printed):
@@ -144,8 +112,14 @@ def check_pdf(content: bytes, notebook: NotebookNode) -> str:
     return "made from this notebook, code, outputs and figures complete"
 
 
+def is_unwanted(attribute: str) -> bool:
+    """Whether an attribute leads out of a network: to a module of the system, or behind Python."""
+    hidden = attribute.startswith("__") and attribute not in ("__init__", "__class__", "__name__")
+    return hidden or attribute in UNWANTED_ATTRIBUTES
+
+
 def check_class_file(content: bytes) -> str:
-    """The class file imports torch and nothing that reaches outside."""
+    """Say that the class file imports torch and nothing that reaches outside."""
     try:
         nodes = list(ast.walk(ast.parse(content)))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -158,36 +132,11 @@ def check_class_file(content: bytes) -> str:
                 raise BundleError(f"The class file imports {name}; it must need torch alone.")
         if isinstance(node, ast.Name) and node.id in UNWANTED_NAMES:
             raise BundleError(f"The class file uses {node.id}, which a network has no need of.")
+        if isinstance(node, ast.Attribute) and is_unwanted(node.attr):
+            raise BundleError(f"The class file uses .{node.attr}, which a network has no need of.")
+        if isinstance(node, ast.FunctionDef) and node.name in PLAIN_METHODS:
+            raise BundleError(f"The class file defines {node.name}; it must be torch's own.")
     return "imports torch alone"
-
-
-def rescore(files: dict[str, bytes], request: ScoreRequest) -> Scores:
-    """Return the pickles' scores from a process of its own, which leaves them as files: what the
-    class file prints counts for nothing. A question that could not be scored is a sentence.
-    """
-    with tempfile.TemporaryDirectory(prefix="verify-") as folder:
-        for ending, content in files.items():
-            Path(folder, f"{request.stem}{ending}").write_bytes(content)
-        asked = json.dumps(request._asdict() | {"folder": folder})
-        command = [sys.executable, "-m", "hwlib.submission.score", asked]
-        env = os.environ | {"PYTHONPATH": str(ROOT)}
-        try:
-            done = subprocess.run(
-                command, capture_output=True, timeout=TIME_LIMIT, env=env, errors="replace"
-            )
-            reason = f"Scoring failed: {(done.stderr.strip().splitlines() or ['no message'])[-1]}"
-        except subprocess.TimeoutExpired:
-            reason = f"Scoring took longer than {TIME_LIMIT} s and was stopped."
-        answers = {
-            name: json.loads(path.read_text()) if path.exists() else {"error": reason}
-            for name in ("q3", "q4")
-            for path in [Path(folder, f"{name}.json")]
-        }
-    q3, q4 = answers["q3"], answers["q4"]
-    return Scores(
-        q3["error"] if "error" in q3 else DigitScore(**q3),
-        q4["error"] if "error" in q4 else CatScore(**q4),
-    )
 
 
 def compare_q3(score: DigitScore, claim: DigitResults) -> str:
@@ -216,56 +165,53 @@ def compare_q4(score: CatScore, claim: CatResults, own_folder: bool) -> str:
 
 
 def check_scores(
-    report: Report, files: dict[str, bytes], claims: Claims, request: ScoreRequest
+    report: Report, files: dict[str, bytes], claims: WholeClaims, request: ScoreRequest
 ) -> None:
-    """Score both pickles and note how they compare with the claims."""
-    digits, cats = claimed_figures(claims)
-    q3, q4 = rescore(files, request)
+    """Score both pickles, and note the scores and how they compare with the claims."""
+    q3, q4, level = score(files, request)
     if isinstance(q3, str):
-        report.checks.append(Check("q3", False, q3))
+        report.refuse("q3", q3)
     else:
         report.q3 = q3
-        report.check("q3", lambda: compare_q3(q3, digits))
+        report.check("q3", lambda: compare_q3(q3, claims.q3))
     if isinstance(q4, str):
-        report.checks.append(Check("q4", False, q4))
+        report.refuse("q4", q4)
     else:
         report.q4 = q4
-        report.check("q4", lambda: compare_q4(q4, cats, request.big_cats is not None))
+        report.check("q4", lambda: compare_q4(q4, claims.q4, request.big_cats is not None))
+        report.check("lock", lambda: f"the class file was {level}")
 
 
 def verify(
-    path: Path, data_dir: str = "data", big_cats: str | None = None, submission: bool = False
+    path: Path,
+    data_dir: str = "data",
+    big_cats: str | None = None,
+    submission: bool = False,
+    trust_class_file: bool = False,
 ) -> Report:
     """Check a bundle and return the report; what cannot be checked after a failure is left out.
 
     ``data_dir`` holds MNIST and ``big_cats/test``; Question 4 is scored on the class folders in
     ``big_cats`` instead if that is given. A ``submission`` on sample data or under placeholders is
-    refused.
+    refused. The class file is not run if nothing here can lock it in, unless it is trusted.
     """
     report = Report()
-    bundle: dict[str, Any] = {}
-
-    def read() -> str:
-        bundle["files"] = read_bundle(path)
-        bundle["notebook"] = read_notebook(bundle["files"][".ipynb"])
-        return "five files, named as agreed"
-
-    def claim() -> str:
-        bundle["claims"] = read_claims(notebook)
-        return check_claims(bundle["claims"], notebook)
-
-    if not report.check("bundle", read):
+    bundle = report.read("bundle", lambda: open_bundle(path), lambda _: "five files, as agreed")
+    if bundle is None:
         return report
-    files, notebook = bundle["files"], bundle["notebook"]
+    files, notebook = bundle
     report.check("notebook", lambda: check_executed(notebook))
     report.check("pdf", lambda: check_pdf(files[".pdf"], notebook))
     usable = report.check("class file", lambda: check_class_file(files[".py"]))
-    report.check("claims", claim)
-    if claims := bundle.get("claims"):
-        report.check("ids", lambda: check_ids(path.stem, claims))
-        if submission:
-            report.check("submission", lambda: check_submission(claims))
-        if usable:
-            request = ScoreRequest(path.stem, data_dir, claims.data_source, big_cats)
-            check_scores(report, files, claims, request)
+    claims = report.read("claims", lambda: find_claims(notebook), describe_claims)
+    if claims is None:
+        return report
+    report.check("code", lambda: check_sources(claims, notebook))
+    report.check("ids", lambda: check_ids(path.stem, claims))
+    if submission:
+        report.check("submission", lambda: check_submission(claims))
+    if usable:
+        folder = Path(big_cats) if big_cats is not None else None
+        request = ScoreRequest(Path(data_dir), claims.data_source, folder, trust_class_file)
+        check_scores(report, files, claims, request)
     return report
