@@ -1,12 +1,18 @@
-"""What tests share: real data where there is any, and one export that many of them look at."""
+"""What tests share: real data if there is any, and exports that many of them look at."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from support import run_hwlib
+from filelock import FileLock
+from support import ROOT, SmallHomework, run_hwlib, write_small_homework
+
+from hwlib.common.data import locate
+from hwlib.common.project import QUESTIONS
+from hwlib.submission.export import export
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +32,41 @@ def use_threads() -> Iterator[Callable[[int], None]]:
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory) -> Path:
-    """The folder of a short demo export."""
-    out = tmp_path_factory.mktemp("export") / "demo"
-    done = run_hwlib("export", "demo", "-p", "cnn_epochs", 2, "-p", "mlp_epochs", 2, "--out", out)
-    assert done.returncode == 0, done.stderr
+    """The folder of a short demo export of the homework itself, made by the first of pytest's
+    processes that needs it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    out = shared / "exported"
+    with FileLock(shared / "exported.lock"):
+        if not out.exists():
+            short = ("-p", "cnn_epochs", 2, "-p", "mlp_epochs", 2, "-p", "data_dir", ROOT / "data")
+            done = run_hwlib("export", "demo", *short, "--out", out)
+            assert done.returncode == 0, done.stderr
     return out
+
+
+@pytest.fixture(scope="session")
+def sample() -> Path:
+    """The folder of the drawn animals."""
+    return locate("big_cats", ROOT / "data", "sample").parent
+
+
+@pytest.fixture(scope="session")
+def small_homework(sample, tmp_path_factory) -> SmallHomework:
+    """A notebook of a dozen cells that runs in place of the homework."""
+    return write_small_homework(tmp_path_factory.mktemp("small"), sample)
+
+
+@pytest.fixture(scope="session")
+def small_export(small_homework, tmp_path_factory) -> Path:
+    """The folder of an export of the small homework."""
+    out = tmp_path_factory.mktemp("small-export") / "out"
+    export(small_homework.parameters, QUESTIONS, out, notebook=small_homework.notebook)
+    return out
+
+
+@pytest.fixture
+def copied(small_export, tmp_path) -> Path:
+    """A copy of that folder, to be changed."""
+    return Path(shutil.copytree(small_export, tmp_path / "copied"))

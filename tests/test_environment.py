@@ -48,6 +48,7 @@ def answer(python: str) -> str:
     return subprocess.run([python, "-c", code], capture_output=True, text=True).stdout
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_installed_into_an_environment_and_found_again(project):
     first = set_up(project)
     python = first.stdout.strip()
@@ -116,6 +117,7 @@ def test_without_a_network_it_says_what_to_copy(project):
     assert str(project) in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_python_without_pip_and_venv_says_how_to_get_them(project, tmp_path):
     """As Debian's python3 without python3-venv: the modules cannot be imported."""
     missing = tmp_path / "missing"

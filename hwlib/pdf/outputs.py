@@ -50,7 +50,7 @@ UNSEEN_HTML = re.compile(
     r".*?(?:</(?P=tag)\s*>|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
-TAG = re.compile(r"<[^>]*>")
+HTML_TAG = re.compile(r"<[^>]*>")
 SEEN_TAG = re.compile(r"<(?:img\b[^>]*\ssrc=|svg\b|math\b|object\b|embed\b)", re.IGNORECASE)
 ADDRESS = re.compile(r"<iframe\b[^>]*\ssrc=[\"']?(?!data:|about:)[^\s\"'>]", re.IGNORECASE)
 NO_CONTENT = re.compile(r"Make this Notebook Trusted to load map: File -> Trust Notebook")
@@ -96,7 +96,7 @@ def is_seen(html: str) -> bool:
     rest = UNSEEN_HTML.sub("", NO_CONTENT.sub("", html))
     if SEEN_TAG.search(rest) or ADDRESS.search(html):
         return True
-    return bool(TAG.sub("", rest).replace("&nbsp;", " ").strip())
+    return bool(HTML_TAG.sub("", rest).replace("&nbsp;", " ").strip())
 
 
 def maths_of(latex: str) -> str:

@@ -179,16 +179,6 @@ def kernel_config(folder: str) -> Config:
     )
 
 
-def read_selected(notebook: Path, questions: Iterable[str]) -> NotebookNode:
-    """Return the cells of a notebook file that are to be run; RunError if there is no file."""
-    try:
-        return select(nbformat.read(notebook, as_version=4), questions)
-    except FileNotFoundError as error:
-        raise RunError(
-            f"There is no notebook {notebook}. Work in the folder that holds {notebook.name}."
-        ) from error
-
-
 def execute(
     parameters: Parameters,
     questions: tuple[str, ...],
@@ -202,7 +192,7 @@ def execute(
 
     Whatever was executed is in ``target`` afterwards, also after a failure or an interrupt.
     """
-    selected = read_selected(notebook, questions)
+    selected = select(nbformat.read(notebook, as_version=4), questions)
     live = sys.stderr.isatty()
     try:
         with tempfile.TemporaryDirectory(prefix="hwlib-kernel-") as folder:

@@ -81,13 +81,6 @@ def test_a_dying_kernel_is_reported(execute):
         execute(new_code_cell("import os\nos._exit(1)"))
 
 
-def test_a_missing_notebook_is_named(tmp_path):
-    with pytest.raises(run.RunError, match=r"There is no notebook .*nothing\.ipynb"):
-        run.execute(
-            PARAMETERS, QUESTIONS, tmp_path / "x.ipynb", notebook=tmp_path / "nothing.ipynb"
-        )
-
-
 def test_the_kernel_is_of_this_interpreter_and_this_process_keeps_its_environment(
     execute, tmp_path, monkeypatch
 ):

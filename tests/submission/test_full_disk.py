@@ -14,6 +14,7 @@ def mount_memory(folder: Path, *options: str) -> bool:
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("megabytes", [1, 2])
 def test_a_full_disk_is_said_and_nothing_half_made_is_left(tmp_path, megabytes):
     out = tmp_path / "out"
