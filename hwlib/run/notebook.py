@@ -13,6 +13,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
+from nbformat.reader import NotJSONError
 from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 from traitlets.config import Config
@@ -20,6 +21,7 @@ from traitlets.config import Config
 from hwlib.common import data, download
 from hwlib.common.device import choose_device
 from hwlib.common.errors import HwlibError
+from hwlib.common.files import replacing
 from hwlib.common.project import DATA, NOTEBOOK, QUESTIONS, ROOT
 from hwlib.common.results import without_locations
 from hwlib.q4_vgg.vgg import check_weights_file
@@ -145,6 +147,17 @@ def clean(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
+def clean_file(path: Path) -> None:
+    """Clean an executed notebook, or delete it if a full disk cut it off."""
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except NotJSONError:
+        path.unlink()
+        return
+    with replacing(path) as unfinished:
+        nbformat.write(clean(notebook), unfinished)
+
+
 class InterpreterKernelManager(AsyncKernelManager):
     """Starts a kernel of the interpreter that runs this, which finds the same ``hwlib``, whatever
     kernel is installed under the name ``python3``.
@@ -217,4 +230,4 @@ def execute(
         ) from error
     finally:
         if target.exists():
-            nbformat.write(clean(nbformat.read(target, as_version=4)), target)
+            clean_file(target)

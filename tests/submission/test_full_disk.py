@@ -1,46 +1,57 @@
 """Exports into a folder that has no space left, or cannot be written."""
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import run_hwlib
+
+from hwlib.submission.export import ExportError, export
+
+Mounted = Iterator[Path]
 
 
-def mount_memory(folder: Path, *options: str) -> bool:
-    """Mount a small file system in memory at ``folder``; whether this machine allows it."""
-    folder.mkdir(exist_ok=True)
+def mount_memory(folder: Path, *options: str) -> Mounted:
+    """Mount a small file system in memory, if this machine allows it."""
+    folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder)]
-    return subprocess.run(command, capture_output=True).returncode == 0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("megabytes", [1, 2])
-def test_a_full_disk_is_said_and_nothing_half_made_is_left(tmp_path, megabytes):
-    out = tmp_path / "out"
-    if not mount_memory(out, f"size={megabytes}m"):
+    if subprocess.run(command, capture_output=True).returncode:
         pytest.skip("no file system can be mounted here")
-    (out / "filler").write_bytes(b"x" * ((megabytes << 20) - 500_000))
-    try:
-        done = run_hwlib("export", "demo", "--only", "q1,q2", "--out", out)
-        left = {path.name for path in out.iterdir()}
-        (out / "filler").unlink()
-        again = run_hwlib("export", "demo", "--only", "q1,q2", "--out", out)
-    finally:
-        subprocess.run(["umount", str(out)], check=True)
-    assert done.returncode == 1 and "No space left" in done.stderr, done.stderr
-    assert "Make room" in done.stderr and "Traceback" not in done.stderr
-    assert left <= {"filler", ".partial", "failed.ipynb"}
-    assert again.returncode == 0 or megabytes == 1, again.stderr
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path):
-    out = tmp_path / "out"
-    if not mount_memory(out, "size=1m", "ro"):
-        pytest.skip("no file system can be mounted here")
-    try:
-        done = run_hwlib("export", "demo", "--only", "q1", "--out", out)
-    finally:
-        subprocess.run(["umount", str(out)], check=True)
-    assert done.returncode == 1 and str(out) in done.stderr and "--out" in done.stderr
-    assert "Traceback" not in done.stderr
+@pytest.fixture
+def small_disk(tmp_path) -> Mounted:
+    yield from mount_memory(tmp_path / "disk", "size=1m")
+
+
+@pytest.fixture
+def read_only_disk(tmp_path) -> Mounted:
+    yield from mount_memory(tmp_path / "disk", "size=1m", "ro")
+
+
+@pytest.mark.parametrize("free_kilobytes", [0, 8, 24])
+def test_a_full_disk_is_said_and_nothing_half_made_is_left(
+    small_homework, small_disk, free_kilobytes
+):
+    """It is full at once, in the middle of the notebook, or when the PDF is written."""
+
+    def run() -> None:
+        export(small_homework.parameters, ("q1",), small_disk, notebook=small_homework.notebook)
+
+    filler = small_disk / "filler"
+    filler.write_bytes(b"x" * ((1 << 20) - (free_kilobytes << 10)))
+    with pytest.raises(ExportError, match="No space left") as failure:
+        run()
+    assert str(small_disk) in str(failure.value) and "--out" in str(failure.value)
+    assert {path.name for path in small_disk.iterdir()} <= {"filler", ".partial", "failed.ipynb"}
+    filler.unlink()
+    run()
+    assert (small_disk / "HW1_ID1_ID2.pdf").stat().st_size > 10_000
+
+
+def test_a_folder_that_cannot_be_written_is_named(small_homework, read_only_disk):
+    with pytest.raises(ExportError, match=r"cannot be written .*Read-only.* --out") as failure:
+        export(small_homework.parameters, ("q1",), read_only_disk, notebook=small_homework.notebook)
+    assert str(read_only_disk) in str(failure.value)

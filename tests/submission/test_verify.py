@@ -1,322 +1,199 @@
-"""Bundles, honest and hostile."""
+"""Bundles and what they claim, honest and not. Scoring is real in the tests that say so."""
 
 import io
 import json
-import pickle
 import re
-import shutil
-import stat
-import zipfile
+from dataclasses import asdict
 from pathlib import Path
 
 import nbformat
 import pytest
-import torch
+from click.testing import CliRunner
 from pypdf import PdfWriter
-from support import run_hwlib
+from submission.bundles import changed_bundle, refusals
+from support import STEM
 
-from hwlib.common.images import ImageSet
-from hwlib.common.project import ENDINGS
-from hwlib.common.results import CLAIMS, Claims
-from hwlib.pdf.exporter import TypstPDFExporter, notebook_hash
-from hwlib.q4_cats import cnn
-from hwlib.submission import bundle, score
-from hwlib.submission.answer import PickledTensors, load_weights
+from hwlib.cli import main
+from hwlib.common.results import CLAIMS, CatResults, Claims, RunResults
+from hwlib.pdf import TypstPDFExporter
+from hwlib.pdf.exporter import notebook_hash
+from hwlib.submission import verify as verification
+from hwlib.submission.bundle import BundleError
 from hwlib.submission.report import CatScore, DigitScore
-from hwlib.submission.verify import Report, check_ids, check_submission, verify
-
-STEM = "HW1_ID1_ID2"
-
-
-def change(
-    exported: Path, folder: Path, changes: dict[str, bytes | None], stem: str = STEM
-) -> Path:
-    """A copy of the bundle with some files replaced, added, or (None) left out."""
-    files = bundle.read_bundle(exported / f"{STEM}.zip")
-    files = {f"{stem}{ending}": content for ending, content in files.items()}
-    files.update(changes)
-    path = folder / f"{stem}.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in files.items():
-            if content is not None:
-                archive.writestr(name, content)
-    return path
+from hwlib.submission.sandbox import Level
+from hwlib.submission.score import ScoreRequest, Scores
+from hwlib.submission.verify import check_ids, check_submission, compare_q4, verify
 
 
-def saved(content) -> bytes:
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    return buffer.getvalue()
+@pytest.fixture
+def results(small_export) -> RunResults:
+    return RunResults.model_validate_json((small_export / "results.json").read_text())
 
 
-def refusal(report: Report) -> str:
-    """The messages of the checks that failed."""
-    assert not report.ok
-    return " ".join(check.message for check in report.checks if not check.ok)
+@pytest.fixture
+def claimed_scores(results) -> Scores:
+    """The scores of an honest bundle."""
+    q4 = results.q4
+    cats = (q4.test_accuracy, q4.test_correct, q4.test_total, q4.parameters, q4.test_pictures)
+    return Scores(DigitScore(results.q3.history.test_accuracy[-1]), CatScore(*cats), Level())
 
 
-def weights(exported: Path, question: str) -> dict[str, torch.Tensor]:
-    return torch.load(exported / f"{STEM}_{question}.pkl", weights_only=True)
+@pytest.fixture
+def scored(claimed_scores, monkeypatch) -> list[ScoreRequest]:
+    """Let the scores be those that are claimed, at once; the requests."""
+    requests = []
+
+    def answer(files, request):
+        requests.append(request)
+        return claimed_scores
+
+    monkeypatch.setattr(verification, "score", answer)
+    return requests
 
 
-def test_an_honest_bundle_holds_from_the_zip_alone(exported, tmp_path):
-    shutil.copy(exported / f"{STEM}.zip", tmp_path)
-    done = run_hwlib("verify", tmp_path / f"{STEM}.zip", "--json")
+def test_an_honest_bundle_holds_from_the_zip_alone(
+    small_homework, small_export, claimed_scores, tmp_path
+):
+    """Scoring is real."""
+    (tmp_path / f"{STEM}.zip").write_bytes((small_export / f"{STEM}.zip").read_bytes())
+    arguments = [
+        "verify",
+        tmp_path / f"{STEM}.zip",
+        "--data-dir",
+        small_homework.data_dir,
+        "--json",
+    ]
+    done = CliRunner().invoke(main, list(map(str, arguments)))
     report = json.loads(done.stdout)
-    results = json.loads((exported / "results.json").read_text())
-    assert done.returncode == 0 and report["ok"]
-    claimed = results["q3"]["history"]["test_accuracy"][-1]
-    assert report["q3"]["test_accuracy"] == pytest.approx(claimed, abs=0.0002)
-    assert report["q4"]["correct"] == results["q4"]["test_correct"]
-    assert report["q4"]["total"] == results["q4"]["test_total"]
-    assert report["q4"]["parameters"] == results["q4"]["parameters"]
+    assert done.exit_code == 0 and report["ok"], report
+    assert report["q3"] == pytest.approx(asdict(claimed_scores.q3), abs=0.0002)
+    assert report["q4"] == asdict(claimed_scores.q4) and report["q4"]["total"] == 10
     assert all(set(check) == {"name", "ok", "message"} for check in report["checks"])
+    assert [path.name for path in tmp_path.iterdir()] == [f"{STEM}.zip"]
 
 
-def test_a_checklist_for_people(exported, tmp_path):
-    path = change(exported, tmp_path, {f"{STEM}.pdf": b"%PDF-1.7 nothing"})
-    done = run_hwlib("verify", path)
-    assert done.returncode == 1
-    assert "✓ bundle" in done.stdout and "✗ pdf" in done.stdout and "✓ q3" in done.stdout
+def test_a_checklist_for_people(small_export, tmp_path, scored):
+    path = changed_bundle(small_export, tmp_path, {f"{STEM}.pdf": b"%PDF-1.7 nothing"})
+    done = CliRunner().invoke(main, ["verify", str(path)])
+    assert done.exit_code == 1
+    lines = [line.split()[:2] for line in done.stdout.splitlines()]
+    assert ["✓", "bundle"] in lines and ["✗", "pdf"] in lines and ["✓", "q3"] in lines
 
 
-@pytest.mark.slow
-def test_own_pictures_are_scored_and_compared_only_where_they_may_be_the_same(exported, tmp_path):
-    from hwlib.common.data import locate
-
-    sample = locate("big_cats", "data", "sample")
-    other = verify(exported / f"{STEM}.zip", big_cats=str(sample / "train"))
-    assert other.ok and other.q4.total == 240
-    assert any("not compared" in check.message for check in other.checks)
-    as_many = verify(exported / f"{STEM}.zip", big_cats=str(sample / "valid"))
-    assert as_many.ok and as_many.q4.total == 50
-    assert any("not compared" in check.message for check in as_many.checks)
-    same = verify(exported / f"{STEM}.zip", big_cats=str(sample / "test"))
-    assert same.ok and any("parameters, as claimed" in check.message for check in same.checks)
+def test_what_is_scored_and_on_which_pictures(small_export, scored):
+    path = small_export / f"{STEM}.zip"
+    assert verify(path).ok and verify(path, "elsewhere", "mine", trust_class_file=True).ok
+    assert scored == [
+        ScoreRequest(Path("data"), "sample"),
+        ScoreRequest(Path("elsewhere"), "sample", Path("mine"), trust=True),
+    ]
 
 
-@pytest.mark.slow
-def test_a_demonstration_is_refused_where_a_submission_is_asked_for(exported, tmp_path):
-    report = verify(exported / f"{STEM}.zip", str(tmp_path), submission=True)
-    assert refusal(report).startswith("A demonstration on sample data")
-    assert report.q4.total == 50  # scored all the same
-    assert not list(tmp_path.iterdir())  # nothing is drawn there
-
-
-def claims_of(ids: tuple[str, str]) -> Claims:
-    facts = {"profile": "mine", "seed": 1, "device": "cpu", "data_source": "real", "command": "run"}
-    return Claims(ids=ids, date="2026-01-01", versions={}, **facts)
-
-
-def test_placeholders_are_refused_where_a_submission_is_asked_for():
-    claims = claims_of(("ID1", "ID2"))
-    assert check_ids(STEM, claims) == "placeholders, not IDs"
-    with pytest.raises(bundle.BundleError, match="placeholders"):
-        check_submission(claims)
-    real = claims_of(("123456789", "987654321"))
-    assert "123456789" in check_ids("HW1_123456789_987654321", real)
-    assert check_submission(real) == "real data, and IDs"
-
-
-def test_equal_files_give_an_equal_zip(exported, tmp_path):
-    again = tmp_path / "again"
-    again.mkdir()
-    for ending in ENDINGS:
-        (again / f"{STEM}{ending}").write_bytes((exported / f"{STEM}{ending}").read_bytes())
-    made = bundle.write_bundle(again, STEM)
-    assert made.read_bytes() == (exported / f"{STEM}.zip").read_bytes()
-
-
-def test_a_missing_file_is_not_zipped_over(tmp_path):
-    with pytest.raises(bundle.BundleError, match="missing"):
-        bundle.write_bundle(tmp_path, STEM)
-    assert not list(tmp_path.iterdir())
-
-
-class Malicious:
-    def __reduce__(self):
-        return exec, ("import pathlib; pathlib.Path('/tmp/hwlib-was-here').touch()",)
+CLAIM = {
+    "parameters": 99, "best_epoch": 1, "validation_accuracy": 0.5, "test_accuracy": 0.5,
+    "test_correct": 5, "test_total": 10, "test_interval_95": (0.2, 0.8), "test_pictures": "those",
+    "history": {
+        "train_loss": [0.5], "train_accuracy": [0.5],
+        "validation_loss": [0.5], "validation_accuracy": [0.5],
+    },
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("score", "own_folder", "message"),
     [
-        ({f"{STEM}.ipynb": b"{}"}, "cannot be read"),
-        ({f"{STEM}.ipynb": b'{"cells": [{}], "nbformat": 4}'}, "cannot be read"),
-        ({f"{STEM}.ipynb": b"[" * 100_000}, "cannot be read"),
-        ({"../outside.txt": b"x"}, "none of its five files"),
-        ({f"/{STEM}.py": b"x"}, "none of its five files"),
-        ({f"{STEM}_Q4.pkl": None}, "lacks HW1_ID1_ID2_Q4.pkl"),
-        ({f"{STEM}.py": b"import os\n"}, "imports os"),
-        ({f"{STEM}.py": b"from . import x\n"}, "imports"),
-        ({f"{STEM}.py": b"open('/etc/passwd')\n"}, "uses open"),
-        ({f"{STEM}.py": b"__import__('os')\n"}, "uses __import__"),
-        ({f"{STEM}.py": b"def ("}, "not Python"),
-        ({f"{STEM}.py": b"x = " + b"(" * 9999}, "not Python"),
+        (
+            CatScore(0.5, 5, 10, 99, "those"),
+            False,
+            r"^5 of 10 \(50.0%\), 99 parameters, as claimed",
+        ),
+        (CatScore(0.5, 5, 10, 99, "those"), True, "as claimed"),
+        (CatScore(0.6, 6, 10, 99, "those"), True, r"scored, 5 of 10 claimed"),
+        (CatScore(0.6, 6, 10, 99, "others"), True, "6 of 10 .* not compared"),
+        (CatScore(0.6, 6, 10, 99, "others"), False, r"scored, 5 of 10 claimed"),
+        (CatScore(0.5, 5, 9, 99, "those"), False, r"scored, 5 of 10 claimed"),
+        (CatScore(0.5, 5, 10, 98, "those"), True, "98 parameters, 99 claimed"),
     ],
 )
-def test_what_is_hostile_at_sight_is_refused(exported, tmp_path, changes, message):
-    found = refusal(verify(change(exported, tmp_path, changes)))
+def test_own_pictures_are_compared_only_if_they_are_the_claim_s(score, own_folder, message):
+    try:
+        found = compare_q4(score, CatResults(**CLAIM), own_folder)
+    except BundleError as error:
+        found = str(error)
     assert re.search(message, found), found
-    assert "\n" not in found and not (tmp_path.parent / "outside.txt").exists()
+    assert found.startswith("Q4: ") == ("claimed." in found)
 
 
-def test_zips_that_are_no_plain_zips_are_refused(exported, tmp_path, monkeypatch):
-    path = change(exported, tmp_path, {})
-    good = path.read_bytes()
-    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning):
-        archive.writestr(f"{STEM}.py", b"again")
-    assert "twice" in refusal(verify(path))
-
-    flags = re.compile(rb"(PK\x01\x02.{4}).", re.DOTALL)  # in the list at the end of the zip
-    path.write_bytes(flags.sub(lambda found: found[1] + b"\x01", good))
-    assert "encrypted" in refusal(verify(path))
-
-    damaged = bytearray(good)
-    damaged[200:400] = bytes(200)
-    path.write_bytes(damaged)
-    assert "not a readable zip" in refusal(verify(path))
-
-    files = {f"{STEM}{e}": c for e, c in bundle.read_bundle(exported / f"{STEM}.zip").items()}
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in files.items():
-            entry = zipfile.ZipInfo(name)
-            entry.external_attr = (stat.S_IFLNK if name.endswith(".pdf") else stat.S_IFREG) << 16
-            archive.writestr(entry, content)
-    assert "is a link" in refusal(verify(path))
-
-    path.write_bytes(good)
-    monkeypatch.setattr(bundle, "MAX_BYTES", 10_000)
-    assert "unpacks to more than" in refusal(verify(path))
+def test_wrong_weights_are_noticed(small_export, claimed_scores, monkeypatch):
+    near = DigitScore(claimed_scores.q3.test_accuracy + 0.00019)
+    far = DigitScore(claimed_scores.q3.test_accuracy + 0.00021)
+    bundle = small_export / f"{STEM}.zip"
+    monkeypatch.setattr(verification, "score", lambda *_: claimed_scores._replace(q3=near))
+    assert verify(bundle).ok
+    monkeypatch.setattr(verification, "score", lambda *_: Scores(far, "It has no class.", Level()))
+    report = verify(bundle)
+    refused = refusals(report)
+    assert re.fullmatch(r"Q3: test accuracy 0\.\d{4} scored, 0\.\d{4} claimed\.", refused["q3"])
+    assert refused["q4"] == "It has no class." and report.q3 == far and report.q4 is None
 
 
-def test_a_malicious_pickle_does_nothing(exported, tmp_path):
-    marker = Path("/tmp/hwlib-was-here")
-    marker.unlink(missing_ok=True)
-    changes = {
-        f"{STEM}_Q3.pkl": pickle.dumps(Malicious()),
-        f"{STEM}_Q4.pkl": saved({"W1": Malicious()}),
-    }
-    found = refusal(verify(change(exported, tmp_path, changes)))
-    assert found.count("more than tensors") == 2 and not marker.exists()
-
-
-BASE = {name: torch.zeros(shape) for name, shape in score.SHAPES.items()}
+# Notebook, PDF and class file.
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("ending", "content", "message"),
     [
-        (b"", "damaged"),
-        (saved(BASE)[:5000], "damaged"),
-        (saved([1]), "not a dictionary"),
-        (saved({"W1": torch.zeros(2, 2)}), "other tensors than W1, b1, W2, b2"),
-        (saved(BASE | {"W1": torch.zeros(128, 784)}), r"W1 has the shape \(128, 784\)"),
-        (saved(BASE | {"b1": torch.zeros(1).expand(10**12)}), "more than 512 MiB"),
-        (saved(BASE | {"W1": torch.zeros(784, 128).long()}), "W1 is of type torch.int64"),
-        (saved(BASE | {"b2": torch.zeros(10, device="meta")}), "'b2', which is no plain tensor"),
-        (saved(BASE | {"b2": torch.full((10,), torch.nan)}), "not finite"),
+        (".ipynb", b"{}", "cannot be read"),
+        (".ipynb", b'{"cells": [{}], "nbformat": 4}', "cannot be read"),
+        (".ipynb", b"[" * 100_000, "cannot be read"),
+        (".pdf", b"no pdf", "cannot be opened"),
+        (".py", b"import os\n", "imports os"),
+        (".py", b"from . import x\n", "imports"),
+        (".py", b"open('/etc/passwd')\n", "uses open"),
+        (".py", b"__import__('os')\n", "uses __import__"),
+        (".py", b"torch.serialization.os", "uses .os"),
+        (".py", b"class N:\n    def parameters(self): pass", "defines parameters"),
+        (".py", b"def (", "not Python"),
+        (".py", b"x = " + b"(" * 9999, "not Python"),
     ],
 )
-def test_pickles_must_hold_finite_tensors_of_the_right_shapes(content, message):
-    with pytest.raises(bundle.BundleError, match=message):
-        score.score_q3(load_weights(content), "The Q3 pickle", Path("data"), "sample")
+def test_what_is_hostile_at_sight_is_refused(
+    small_export, tmp_path, scored, ending, content, message
+):
+    report = verify(changed_bundle(small_export, tmp_path, {f"{STEM}{ending}": content}))
+    (refusal,) = refusals(report).values()
+    assert message in refusal and "\n" not in refusal
+    assert bool(scored) == (ending == ".pdf")  # what cannot be trusted is not scored
 
 
-def test_pickles_of_another_precision_are_scored():
-    doubled = {name: value.double() for name, value in BASE.items()}
-    scored = score.score_q3(load_weights(saved(doubled)), "Q3", Path("data"), "sample")
-    assert scored.test_accuracy == pytest.approx(0.1, abs=0.03)  # all classes are equally probable
+@pytest.fixture
+def notebook(small_export) -> nbformat.NotebookNode:
+    """The executed notebook, to be changed."""
+    return nbformat.read(small_export / f"{STEM}.ipynb", as_version=4)
 
 
-def test_right_answers_are_counted_by_the_judge_and_parameters_in_the_pickle():
-    pictures = ImageSet(
-        torch.zeros(3, 3, 8, 8, dtype=torch.uint8), torch.arange(3), [], list("abc")
-    )
-    tensors = {
-        "layer.weight": torch.zeros(4, 5),
-        "norm.running_mean": torch.zeros(7),
-        "norm.num_batches_tracked": torch.tensor(1),
-    }
-    logits = torch.eye(3)[[0, 1, 1]]
-    found = score.score_q4(PickledTensors(tensors), "Q4", logits, pictures)
-    assert (found.correct, found.total, found.parameters) == (2, 3, 20)
-    for wrong, message in (
-        (logits[:, :2], "2 logits for 3 classes"),
-        (logits + torch.nan, "not finite"),
-        (None, "no answers"),
-    ):
-        with pytest.raises(bundle.BundleError, match=message):
-            score.score_q4(PickledTensors(tensors), "Q4", wrong, pictures)
+@pytest.fixture
+def check_changed(small_export, tmp_path, scored):
+    """Verify the bundle with another notebook and its own PDF; what was refused."""
 
+    def check(notebook, pdf: bytes | None = None) -> dict[str, str]:
+        if pdf is None:
+            pdf, _ = TypstPDFExporter().from_notebook_node(notebook)
+        files = {f"{STEM}.ipynb": nbformat.writes(notebook).encode(), f"{STEM}.pdf": pdf}
+        return refusals(verify(changed_bundle(small_export, tmp_path, files)))
 
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
-        (b"IMAGE_SIZE = 10**9", "computes IMAGE_SIZE"),
-        (b"IMAGE_SIZE = 100000", "16 to 512"),
-        (b"IMAGE_SIZE = '64'", "16 to 512"),
-        (b"CLASS_NAMES = list(range(3))", "computes CLASS_NAMES"),
-        (b"CLASS_NAMES = ['a']", "no list of names"),
-        (b"CLASS_NAMES = {'a': 1}", "no list of names"),
-    ],
-)
-def test_what_a_class_file_says_of_pictures_is_read_as_values_and_bounded(source, message):
-    with pytest.raises(bundle.BundleError, match=message):
-        score.load_scored_pictures(source, score.ScoreRequest(Path("data"), "sample"))
-
-
-BY_POSITION = b"""
-import torch
-from torch import nn
-
-CLASS_NAMES = %r
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.w = nn.Parameter(torch.zeros(5))
-        self.seen = 0
-
-    def forward(self, x):
-        labels = (self.seen + torch.arange(len(x))) // 5
-        self.seen += len(x)
-        return nn.functional.one_hot(labels, 10).float()
-"""
-
-
-def test_an_answer_by_position_is_an_answer_by_chance(tmp_path):
-    """The sample's test set holds five pictures of each class, sorted."""
-    files = {
-        ".py": BY_POSITION % cnn.CLASS_NAMES,
-        "_Q3.pkl": saved(BASE),
-        "_Q4.pkl": saved({"w": torch.zeros(5)}),
-    }
-    q3, q4, level = score.score(files, score.ScoreRequest(tmp_path, "sample", trust=True))
-    assert isinstance(q3, DigitScore) and isinstance(q4, CatScore)
-    assert q4.correct < 25 and q4.parameters == 5 and str(level)
-    assert not list(tmp_path.iterdir())
-
-
-def test_wrong_weights_are_noticed(exported, tmp_path):
-    q3 = weights(exported, "Q3")
-    changes = {f"{STEM}_Q3.pkl": saved({**q3, "W2": q3["W2"].roll(1, dims=1)})}
-    found = verify(change(exported, tmp_path, changes))
-    assert re.search(r"Q3: test accuracy 0\.\d+ scored, 0\.\d+ claimed", refusal(found))
-    assert found.q3 and found.q4
+    return check
 
 
 def raw_claims(notebook) -> dict:
-    """The claims as they stand in the notebook, to be edited."""
+    """The claims as they are in the notebook, to be edited."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     (content,) = [o["data"][CLAIMS] for o in outputs if CLAIMS in o.get("data", {})]
     return content
 
 
-def with_pdf(notebook) -> dict[str, bytes]:
-    """A notebook and a PDF of its own, as files of a bundle."""
-    pdf, _ = TypstPDFExporter().from_notebook_node(notebook)
-    return {f"{STEM}.ipynb": nbformat.writes(notebook).encode(), f"{STEM}.pdf": pdf}
+def code_cells(notebook) -> list:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def with_keywords(pdf: bytes, keywords: str) -> bytes:
@@ -328,73 +205,99 @@ def with_keywords(pdf: bytes, keywords: str) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.fixture
-def no_scoring(monkeypatch):
-    """For what is decided before scoring, which takes seconds."""
-    monkeypatch.setattr("hwlib.submission.verify.check_scores", lambda *_: None)
-
-
-def test_a_swapped_pdf_is_noticed_even_with_the_right_hash(exported, tmp_path, no_scoring):
+def test_a_swapped_pdf_is_noticed_even_with_the_right_hash(check_changed, notebook):
     other, _ = TypstPDFExporter().from_notebook_node(nbformat.v4.new_notebook())
-    path = change(exported, tmp_path, {f"{STEM}.pdf": other})
-    assert "content hashes differ" in refusal(verify(path))
-    notebook = nbformat.read(exported / f"{STEM}.ipynb", as_version=4)
+    assert "content hashes differ" in check_changed(notebook, other)["pdf"]
     forged = with_keywords(other, f"sha256:{notebook_hash(notebook)}")
-    path = change(exported, tmp_path, {f"{STEM}.pdf": forged})
-    assert "not made from this notebook: cell" in refusal(verify(path))
-    path = change(exported, tmp_path, {f"{STEM}.pdf": b"no pdf"})
-    assert "cannot be opened" in refusal(verify(path))
+    assert "not made from this notebook: cell" in check_changed(notebook, forged)["pdf"]
 
 
-@pytest.mark.slow
-def test_edited_claims_are_noticed(exported, tmp_path):
-    notebook = nbformat.read(exported / f"{STEM}.ipynb", as_version=4)
+def test_edited_claims_are_noticed(check_changed, notebook):
     claims = raw_claims(notebook)
     claims["q3"]["history"]["test_accuracy"][-1] = 0.99
     claims["q4"]["parameters"] = 1000
-    found = refusal(verify(change(exported, tmp_path, with_pdf(notebook))))
-    assert "0.9900 claimed" in found and "1,000 claimed" in found
+    refused = check_changed(notebook)
+    assert set(refused) == {"q3", "q4"}
+    assert "0.9900 claimed" in refused["q3"] and "1,000 claimed" in refused["q4"]
 
 
 @pytest.mark.parametrize(
-    ("edit", "message"),
+    ("edit", "check", "message"),
     [
-        (lambda claims: claims.pop("q4"), "claims are incomplete"),
-        (lambda claims: claims.update(data_source="dream"), "claims are incomplete"),
-        (lambda claims: claims.update(ids=5), "claims are incomplete .ids"),
-        (lambda claims: claims.update(sources="0"), "changed after it was run"),
-        (lambda claims: claims.update(ids=["123456789", "ID2"]), "was run for 123456789 and ID2"),
+        (lambda claims: claims.clear(), "claims", "incomplete (ids: "),
+        (lambda claims: claims.pop("q4"), "claims", "incomplete (q4: "),
+        (lambda claims: claims.update(data_source="dream"), "claims", "incomplete (data_source: "),
+        (lambda claims: claims.update(ids=5), "claims", "incomplete (ids: "),
+        (
+            lambda claims: claims["q3"]["history"].update(test_accuracy=[]),
+            "claims",
+            "incomplete (q3.history.test_accuracy: ",
+        ),
+        (lambda claims: claims.update(sources="0"), "code", "changed after it was run"),
+        (lambda claims: claims.update(ids=["123456789", "ID2"]), "ids", "for 123456789 and ID2"),
     ],
 )
-def test_claims_must_be_whole(exported, tmp_path, no_scoring, edit, message):
-    notebook = nbformat.read(exported / f"{STEM}.ipynb", as_version=4)
+def test_claims_must_be_whole(check_changed, notebook, edit, check, message):
     edit(raw_claims(notebook))
-    files = {f"{STEM}.ipynb": nbformat.writes(notebook).encode()}
-    assert re.search(message, refusal(verify(change(exported, tmp_path, files))))
+    refused = check_changed(notebook)
+    assert list(refused) == [check] and message in refused[check]
 
 
-def test_a_cell_that_was_changed_after_it_was_run_is_noticed(exported, tmp_path, no_scoring):
-    notebook = nbformat.read(exported / f"{STEM}.ipynb", as_version=4)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    code[6].source += "  # better"
-    found = refusal(verify(change(exported, tmp_path, with_pdf(notebook))))
-    assert found == "A code cell of the notebook was changed after it was run."
+def test_a_notebook_whose_last_cell_was_not_run_claims_nothing(check_changed, notebook):
+    code_cells(notebook)[-1].outputs = []
+    assert "its last cell was not run" in check_changed(notebook)["claims"]
 
 
-def test_a_notebook_run_in_another_order_is_noticed(exported, tmp_path, no_scoring):
-    notebook = nbformat.read(exported / f"{STEM}.ipynb", as_version=4)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    code[5].execution_count, code[6].execution_count = 7, 6
-    files = with_pdf(notebook)
-    assert "top to bottom" in refusal(verify(change(exported, tmp_path, files)))
+@pytest.mark.parametrize("index", [0, 2, 6])
+def test_a_cell_that_was_changed_after_it_was_run_is_noticed(check_changed, notebook, index):
+    code_cells(notebook)[index].source += "  # better"
+    refused = check_changed(notebook)
+    assert refused == {"code": "A code cell of the notebook was changed after it was run."}
 
 
-def test_names_must_be_the_pair_s(exported, tmp_path, no_scoring):
-    renamed = tmp_path / "homework.zip"
-    shutil.copy(exported / f"{STEM}.zip", renamed)
-    assert "HW1_<ID1>_<ID2>" in refusal(verify(renamed))
-    other = change(exported, tmp_path, {}, stem="HW1_123456789_987654321")
-    assert "was run for ID1 and ID2" in refusal(verify(other))
-    assert "no file" in refusal(verify(tmp_path / "HW1_ID1_ID2.zip"))
-    (tmp_path / "HW1_ID1_ID2.zip").write_bytes(b"PK no zip")
-    assert "not a readable zip" in refusal(verify(tmp_path / "HW1_ID1_ID2.zip"))
+def test_the_places_of_files_are_no_change(check_changed, notebook):
+    """The notebook was run with them, and is handed in without them."""
+    injected = code_cells(notebook)[1]
+    assert injected.source.startswith("# Parameters") and "_dir" not in injected.source
+    injected.source += '\noutput_dir = "/elsewhere"'
+    assert check_changed(notebook) == {}
+
+
+def test_a_notebook_run_in_another_order_is_noticed(check_changed, notebook):
+    code = code_cells(notebook)
+    code[4].execution_count, code[5].execution_count = 6, 5
+    assert "top to bottom" in check_changed(notebook)["notebook"]
+
+
+def test_a_notebook_with_an_error_is_noticed(check_changed, notebook):
+    code_cells(notebook)[3].outputs = [nbformat.v4.new_output("error", ename="E", evalue="x")]
+    assert check_changed(notebook)["notebook"] == "Cell In [4] of the notebook ended with an error."
+
+
+# Who hands it in, and on which data.
+
+
+def claims_of(ids: tuple[str, str]) -> Claims:
+    facts = {"profile": "mine", "seed": 1, "device": "cpu", "data_source": "real", "command": "run"}
+    return Claims(ids=ids, date="2026-01-01", versions={}, **facts)
+
+
+def test_placeholders_are_refused_where_a_submission_is_asked_for():
+    claims = claims_of(("ID1", "ID2"))
+    assert check_ids(STEM, claims) == "placeholders, not IDs"
+    with pytest.raises(BundleError, match="placeholders"):
+        check_submission(claims)
+    real = claims_of(("123456789", "987654321"))
+    assert "123456789" in check_ids("HW1_123456789_987654321", real)
+    assert check_submission(real) == "real data, and IDs"
+
+
+def test_names_must_be_the_pair_s(small_export, tmp_path, scored):
+    other = changed_bundle(small_export, tmp_path, {}, stem="HW1_123456789_987654321")
+    assert "was run for ID1 and ID2" in refusals(verify(other))["ids"]
+
+
+def test_a_demonstration_is_refused_where_a_submission_is_asked_for(small_export, scored):
+    report = verify(small_export / f"{STEM}.zip", submission=True)
+    assert refusals(report) == {"submission": "A demonstration on sample data, not a submission."}
+    assert report.q4.total == 10  # scored all the same
