@@ -56,7 +56,7 @@ def strictly(text: str):
 
 def test_diverged_losses_survive_in_the_file_and_in_the_notebook(results, tmp_path, monkeypatch):
     text, shown = as_written(results, tmp_path, monkeypatch)
-    claims = find_claims(notebook_with(strictly(json.dumps(shown[CLAIMS]))))
+    claims = Claims.model_validate(strictly(json.dumps(shown[CLAIMS])))
     read = RunResults.model_validate_json(text)
     for curves in (read.q3.history, claims.q3.learning_rates[1e-05]):
         for name, values in CURVES.items():  # repr tells NaN from nothing else, and every digit
@@ -99,8 +99,9 @@ def test_incomplete_claims_are_refused_by_name(content, message):
         find_claims(notebook_with(content))
 
 
-def test_a_notebook_without_claims_claims_nothing():
-    assert find_claims(new_notebook(cells=[new_code_cell("1")])) is None
+def test_a_notebook_without_claims_is_refused_with_a_sentence():
+    with pytest.raises(ClaimsError, match="holds no claims; its last cell was not run"):
+        find_claims(new_notebook(cells=[new_code_cell("1")]))
 
 
 def test_the_hash_of_the_sources_ignores_where_files_are_and_nothing_else():

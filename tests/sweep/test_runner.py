@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -45,7 +46,7 @@ def test_losses_stand_in_the_lines_of_progress(undisturbed):
 
 def test_a_run_says_by_which_command_it_was_made(undisturbed, tiny):
     results = json.loads(run_files(undisturbed.out)[0].with_name("results.json").read_text())
-    assert results["command"] == f"python -m hwlib sweep {tiny}"
+    assert results["command"] == f"python -m hwlib sweep {Path(tiny).name}"
 
 
 def test_a_second_call_starts_nothing(tiny, notebook, copied, monkeypatch):

@@ -2,6 +2,7 @@
 
 import json
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from sweep.calls import run_files
@@ -99,7 +100,7 @@ def test_every_figure_says_what_it_shows_and_no_id_stands_twice(page):
 
 def test_command_and_shared_parameters_are_named(undisturbed, tiny):
     text = (undisturbed.out / "summary.html").read_text()
-    assert f"python -m hwlib sweep {tiny}</code>" in text
+    assert f"python -m hwlib sweep {Path(tiny).name}</code>" in text
     assert "<dt>mlp_epochs</dt><dd>5</dd>" in text and "Sample data" in text
     assert "data_dir" not in text and str(undisturbed.out) not in text
 
