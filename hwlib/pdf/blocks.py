@@ -5,6 +5,7 @@
 
 from dataclasses import dataclass, field
 
+from hwlib.pdf.equations import Formula
 from hwlib.pdf.lines import Line
 from hwlib.pdf.pandoc import Markup
 from hwlib.pdf.pictures import Attachments, PictureFile
@@ -99,6 +100,7 @@ class MarkupBlock:
     markup: Markup
     pictures: dict[str, PictureFile]
     is_output: bool
+    formulas: list[Formula] = field(default_factory=list)
 
 
 UnreadBlock = MarkdownBlock | RichOutputBlock

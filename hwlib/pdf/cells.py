@@ -9,7 +9,6 @@ from typing import Any
 from nbformat import NotebookNode
 
 from hwlib.pdf.blocks import CellBlock, CodeBlock, MarkdownBlock, PageBreakBlock, TextBlock
-from hwlib.pdf.equations import Equations, for_pandoc
 from hwlib.pdf.lines import code_lines, text_lines
 from hwlib.pdf.outputs import output_blocks
 from hwlib.pdf.pandoc import MARKDOWN
@@ -113,21 +112,21 @@ def split_pages(text: str) -> list[str]:
     return parts
 
 
-def markdown_blocks(cell: int, node: NotebookNode, equations: Equations) -> Iterator[CellBlock]:
+def markdown_blocks(cell: int, node: NotebookNode) -> Iterator[CellBlock]:
     """Return a Markdown text, and a page break for each line that asks for one."""
-    for number, part in enumerate(split_pages(for_pandoc(node.source, equations))):
+    for number, part in enumerate(split_pages(node.source)):
         if number:
             yield PageBreakBlock(cell)
         yield MarkdownBlock(cell, part, MARKDOWN, node.get("attachments", {}))
 
 
-def raw_blocks(cell: int, node: NotebookNode, equations: Equations) -> Iterator[CellBlock]:
+def raw_blocks(cell: int, node: NotebookNode) -> Iterator[CellBlock]:
     """Return a raw cell's text, unless it is written for another format than a PDF's."""
     written_for = node.metadata.get("raw_mimetype") or node.metadata.get("format") or "text/plain"
     if PAGE_BREAK.fullmatch(node.source):
         yield PageBreakBlock(cell)
     elif written_for == "text/markdown":
-        yield from markdown_blocks(cell, node, equations)
+        yield from markdown_blocks(cell, node)
     elif cell == 1 and FRONT_MATTER.fullmatch(node.source):
         return
     elif written_for == "text/plain" and node.source.strip():
@@ -138,15 +137,14 @@ def cell_blocks(
     cell: int,
     node: NotebookNode,
     language: str,
-    equations: Equations,
     switches: Switches = PRINT_ALL,
 ) -> Iterator[CellBlock]:
     """Return what a cell prints; ``cell`` is its place in the notebook."""
     if has_tag(node, "remove-cell"):
         return
     if node.cell_type == "markdown" and switches.markdown:
-        yield from markdown_blocks(cell, node, equations)
+        yield from markdown_blocks(cell, node)
     elif node.cell_type == "code" and switches.code:
         yield from code_blocks(cell, node, language, switches)
     elif node.cell_type == "raw" and switches.raw:
-        yield from raw_blocks(cell, node, equations)
+        yield from raw_blocks(cell, node)

@@ -21,12 +21,20 @@ from hwlib.pdf.blocks import (
     TextBlock,
 )
 from hwlib.pdf.document import Document
+from hwlib.pdf.equations import Formula
 from hwlib.pdf.errors import PdfError
 from hwlib.pdf.fonts import BUNDLED
 from hwlib.pdf.lines import text_lines
+from hwlib.pdf.pandoc import Markup
 from hwlib.pdf.pictures import PictureFile
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+
+def formula_data(formula: Formula) -> dict[str, Any]:
+    """Return what ``templates/maths.typ`` reads of a formula; without ``markup``, its source."""
+    data = {"alt": formula.alt, "display": formula.display, "markup": None}
+    return data | (asdict(formula.setting) if formula.setting else {})
 
 
 def typst_data(block: Block) -> dict[str, Any]:
@@ -48,7 +56,8 @@ def typst_data(block: Block) -> dict[str, Any]:
             return figure | {"number": block.number, "caption": block.caption}
         case MarkupBlock():
             pictures = {source: picture.name for source, picture in block.pictures.items()}
-            content = {"markup": block.markup.markup, "pictures": pictures}
+            content: dict[str, Any] = {"markup": block.markup.markup, "pictures": pictures}
+            content["formulas"] = [formula_data(formula) for formula in block.formulas]
             return {"kind": "output" if block.is_output else "markdown"} | content
     assert_never(block)
 
@@ -97,8 +106,26 @@ class Compiler:
         middle = len(blocks) // 2
         return [*self.settable(blocks[:middle]), *self.settable(blocks[middle:])]
 
+    def settable_formulas(self, formulas: list[Formula]) -> list[Formula]:
+        """Return the formulas, those without their setting that Typst cannot set."""
+        markup = Markup("".join(f"#formula({number})" for number in range(len(formulas))))
+        try:
+            self.compile([MarkupBlock(0, "", markup, {}, False, formulas)])
+            return formulas
+        except typst.TypstError:
+            if len(formulas) == 1:
+                return [replace(formulas[0], setting=None)]
+        middle = len(formulas) // 2
+        halves = formulas[:middle], formulas[middle:]
+        return [formula for half in halves for formula in self.settable_formulas(half)]
+
     def replacement(self, block: Block, reason: str) -> tuple[Block, str]:
         """Return a text without its pictures if these were at fault, or what it was written as."""
+        if isinstance(block, MarkupBlock) and block.formulas:
+            with suppress(typst.TypstError):
+                readable = replace(block, formulas=self.settable_formulas(block.formulas))
+                self.compile([readable])
+                return readable, f"Cell {block.cell} holds a formula that is printed as source."
         if isinstance(block, MarkupBlock) and block.pictures:
             with suppress(typst.TypstError):
                 without = replace(block, pictures={})

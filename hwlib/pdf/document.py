@@ -19,10 +19,10 @@ from hwlib.pdf.blocks import (
     UnreadBlock,
 )
 from hwlib.pdf.cells import PRINT_ALL, Switches, cell_blocks, has_tag
-from hwlib.pdf.equations import collect_equations
+from hwlib.pdf.equations import Equations, Formula, collect_equations, explain_formulas
 from hwlib.pdf.lines import text_lines
 from hwlib.pdf.outputs import notice_block
-from hwlib.pdf.pandoc import Markup, Piece, to_typst
+from hwlib.pdf.pandoc import MARKDOWN, Markup, Piece, to_typst
 from hwlib.pdf.pictures import find_picture
 
 INFO = "application/vnd.typstpdf+json"  # what a cell displays for the title block
@@ -88,7 +88,9 @@ def plain_block(block: RichOutputBlock) -> TextBlock:
     return notice_block(block.cell, "An output for browsers alone is in the notebook.")
 
 
-def finish_block(block: UnreadBlock, markup: Markup, folder: Path) -> MarkupBlock | TextBlock:
+def finish_block(
+    block: UnreadBlock, markup: Markup, formulas: list[Formula], folder: Path
+) -> MarkupBlock | TextBlock:
     """Return a block with what pandoc made of it, and its pictures. If that is nothing, an output
     is its plain text, or a notice.
     """
@@ -100,18 +102,30 @@ def finish_block(block: UnreadBlock, markup: Markup, folder: Path) -> MarkupBloc
         attachments, is_output = dict(block.attachments), False
     candidates = {source: find_picture(source, attachments, folder) for source in markup.pictures}
     pictures = {source: picture for source, picture in candidates.items() if picture}
-    return MarkupBlock(block.cell, block.text, markup, pictures, is_output)
+    return MarkupBlock(block.cell, block.text, markup, pictures, is_output, formulas)
 
 
-def read_texts(blocks: list[CellBlock], folder: Path) -> tuple[list[Block], str]:
-    """Return the blocks after pandoc has read their texts, figures numbered, and its warnings."""
+def read_texts(
+    blocks: list[CellBlock], folder: Path, equations: Equations
+) -> tuple[list[Block], list[str]]:
+    """Return the blocks after their formulas are set, pandoc has read their texts and figures are
+    numbered; and what could not be read.
+    """
     unread = [b for b in blocks if isinstance(b, MarkdownBlock | RichOutputBlock)]
-    results, warnings = to_typst([Piece(b.text_format, b.text) for b in unread])
-    result, number = iter(results), count(1)
+    extracted = [equations.extract(b.text, b.text_format != MARKDOWN) for b in unread]
+    pieces = [
+        Piece(source.text_format, text, [formula.place for formula in formulas])
+        for source, (text, formulas) in zip(unread, extracted, strict=True)
+    ]
+    results, complaint = to_typst(pieces)
+    warnings = [complaint] * bool(complaint)
+    for source, (_, formulas) in zip(unread, extracted, strict=True):
+        warnings += explain_formulas(source.cell, formulas)
+    result, number = zip(results, (formulas for _, formulas in extracted), strict=True), count(1)
     finished: list[Block] = []
     for block in blocks:
         if isinstance(block, MarkdownBlock | RichOutputBlock):
-            finished.append(finish_block(block, next(result), folder))
+            finished.append(finish_block(block, *next(result), folder))
         elif isinstance(block, FigureBlock):
             finished.append(replace(block, number=next(number)))
         else:
@@ -130,11 +144,10 @@ def read_document(
     language = spoken.get("pygments_lexer", spoken.get("name", "python"))
     title, nodes = split_title(notebook.cells, notebook.metadata.get("title", name))
     texts = (n.source for n in nodes if n.cell_type == "markdown" and not has_tag(n, "remove-cell"))
-    equations = collect_equations(texts)
     blocks = [
         block
         for place, node in enumerate(nodes, start=1)
-        for block in cell_blocks(place, node, language, equations, switches)
+        for block in cell_blocks(place, node, language, switches)
     ]
-    finished, warnings = read_texts(blocks, folder)
-    return Document(read_title_block(notebook, title), finished, [warnings] if warnings else [])
+    finished, warnings = read_texts(blocks, folder, collect_equations(texts))
+    return Document(read_title_block(notebook, title), finished, warnings)

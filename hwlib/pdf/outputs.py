@@ -17,7 +17,6 @@ from hwlib.pdf.blocks import (
     SourceBlock,
     TextBlock,
 )
-from hwlib.pdf.equations import Equations, for_pandoc
 from hwlib.pdf.lines import code_lines, text_lines
 from hwlib.pdf.pandoc import HTML, MARKDOWN
 from hwlib.pdf.pictures import PICTURE_TYPES, PictureFile, decode
@@ -137,7 +136,7 @@ def text_block(cell: int, data: Mapping[str, Any]) -> CellBlock | None:
     """Return the best form in Markdown, plain text, LaTeX or JSON."""
     plain, latex = data.get("text/plain", ""), data.get("text/latex", "")
     if data.get("text/markdown"):
-        return RichOutputBlock(cell, for_pandoc(data["text/markdown"], Equations()), MARKDOWN)
+        return RichOutputBlock(cell, data["text/markdown"], MARKDOWN)
     is_representation = REPRESENTATION.match(plain)
     if latex and (is_representation or not plain.strip()):
         return RichOutputBlock(cell, latex, LATEX, latex)
@@ -159,7 +158,7 @@ def data_block(cell: int, data: Mapping[str, Any], caption: str) -> CellBlock | 
     if "text/x-python" in data:
         return SourceBlock(cell, code_lines(data["text/x-python"], "python"))
     if maths := maths_of(data.get("text/latex", "")):
-        return RichOutputBlock(cell, for_pandoc(maths, Equations()), MARKDOWN, maths)
+        return RichOutputBlock(cell, maths, MARKDOWN, maths)
     if picture := picture_block(cell, data, caption):
         return picture
     if kind := find_kind(" ".join(data), BROWSER_TYPES):

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -10,9 +11,17 @@ from pypandoc import get_pandoc_path
 
 from hwlib.pdf.errors import PdfError
 
-MARKDOWN = "gfm-emoji+tex_math_dollars+attributes-yaml_metadata_block"
+MARKDOWN = "gfm-emoji-tex_math_dollars-tex_math_gfm+attributes-yaml_metadata_block"
 HTML = "html"
 CONVERT = Path(__file__).parent / "templates" / "convert.lua"
+
+
+class FormulaPlace(NamedTuple):
+    """A formula, for which a mark stands in a text: as it was written, and about as wide."""
+
+    tex: str
+    display: bool
+    letters: str
 
 
 class Piece(NamedTuple):
@@ -20,6 +29,7 @@ class Piece(NamedTuple):
 
     format: str
     text: str
+    formulas: Sequence[FormulaPlace] = ()  # in the order of the marks in the text
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,7 @@ class Markup:
     cells: list[str] = field(default_factory=list)  # those in tables
     spans: list[str] = field(default_factory=list)  # those in cells of several rows
     notes: list[str] = field(default_factory=list)  # those in footnotes
+    unset: list[int] = field(default_factory=list)  # the formulas that stand as text within code
 
 
 def to_typst(pieces: list[Piece]) -> tuple[list[Markup], str]:

@@ -1,9 +1,14 @@
-"""TeX mathematics and its numbers."""
+"""Which parts of a text are formulas, their numbers, and what they define."""
 
+import pytest
 from nbformat.v4 import new_markdown_cell
 from pdf.helpers import convert, text_of
 
-from hwlib.pdf.equations import Equations, collect_equations, for_pandoc
+from hwlib.pdf.equations import Equations, collect_equations
+
+
+def formulas_of(text: str, is_html: bool = False) -> list[str]:
+    return [formula.tex for formula in Equations().extract(text, is_html).formulas]
 
 
 def test_equations_have_numbers_if_they_are_referred_to():
@@ -25,21 +30,46 @@ def test_equations_have_numbers_if_they_are_referred_to():
 def test_numbers_are_given_in_the_order_of_the_texts():
     texts = [r"\eqref{second} \ref{first}", r"$$a\label{first}$$ $$b\label{unused}$$"]
     texts.append(r"\begin{equation}c\label{second}\end{equation}")
-    assert collect_equations(texts) == Equations({"first": "1", "second": "2"})
+    assert collect_equations(texts).numbers == {"first": "1", "second": "2"}
 
 
-def test_mathematics_stands_between_dollars():
-    source = "\\begin{align}a\n\n b\\end{align} `\\begin{align}x\\end{align}` $ y $"
-    wanted = "$$\\begin{align}a\n b\\end{align}$$ `\\begin{align}x\\end{align}` $y$"
-    assert for_pandoc(source, Equations()) == wanted
+@pytest.mark.parametrize(
+    ("text", "formulas"),
+    [
+        ("one $y = x $ and $ z$ side", ["y = x", "z"]),
+        ("$\\begin{matrix}1\\\\\n2\\end{matrix}$", ["\\begin{matrix}1\\\\\n2\\end{matrix}"]),
+        ("coffee costs $5 and cake $6, the rent $1,200 to $1,350", []),
+        ("variables $HOME and $PATH; $50-$100", []),
+        ("only 35$ or 20$/user", []),
+        ("escaped \\$5 and \\$6, `$code$`", []),
+        ("```\n$a$\n```\n\n$b$", ["b"]),
+        ("an unclosed $x^2\n\nand $y$", ["y"]),
+        ("\\begin{align*}a\\\\\n\nb\\end{align*}", ["\\begin{align*}a\\\\\n\nb\\end{align*}"]),
+        ("\\begin{itemize}\\item\\end{itemize}", []),
+        ("> quoted $$\n> a\n> + b\n> $$", ["a\n+ b"]),
+        ("$$\n= a\n+ b\n# c\n$$", ["= a\n+ b\n# c"]),
+        ("<a title='$x$'>$y$</a><!-- $z$ -->", ["y"]),
+        ("$a &lt; b$", ["a < b"]),
+        ("\\\\(p\\\\) \\\\[q\\\\]", ["p", "q"]),
+    ],
+)
+def test_formulas_are_told_from_prices_and_code(text, formulas):
+    assert formulas_of(text) == formulas
 
 
-def test_mathematics_of_every_kind_is_set():
-    source = (
-        "Inline $\\hat y_i = |x|$ and\n\\begin{align}\na &= b \\\\\n\n c &= d\n\\end{align}\n"
-        "$$\\odot \\otimes \\ominus \\cap \\bigcap \\begin{vmatrix} 1 & 2 \\end{vmatrix}$$\n"
-        "and $W = \\begin{pmatrix} 1 \\\\ 2 \\end{pmatrix}$, `\\begin{align}` is code"
+def test_dollars_in_html_are_formulas_but_for_those_in_code_and_prices():
+    text = "<td>$\\sigma$</td><td>$5</td><td>$6</td><code>$x$</code> \\(y\\)"
+    assert formulas_of(text, is_html=True) == ["\\sigma", "y"]
+
+
+def test_macros_of_all_cells_are_known_in_all():
+    equations = collect_equations(
+        ["$\\half$ before", "$\\def\\half{\\tfrac12}$ $\\newcommand{\\v}[1]{\\mathbf{#1}}$"]
     )
-    text = text_of(convert(new_markdown_cell(source)))
-    assert "⊙" in text and "⊗" in text and "∩" in text
-    assert "is code" in text and "\\begin{align}" in text and text.count("\\begin") == 1
+    first, second = equations.extract("$\\half$ and $\\v{x}$").formulas
+    assert first.tokens == ("\\tfrac", "1", "2") and "".join(second.tokens) == "\\mathbf{x}"
+
+
+def test_thousands_of_open_environments_cost_no_time():
+    text = "\\begin{align}" * 2000 + "$" * 2001 + "$$x" * 2000
+    assert len(Equations().extract(text).formulas) <= 4000

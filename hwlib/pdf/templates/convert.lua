@@ -1,6 +1,6 @@
 -- Turns pieces of Markdown and HTML into Typst markup, all in one process: pandoc lua convert.lua.
--- In, as JSON: a list of {format, text}. Out, as JSON: a list of {markup, pictures, headings, words,
--- cells, spans, notes}, see hwlib/pdf/pandoc.py.
+-- In, as JSON: a list of {format, text, formulas}. Out, as JSON: a list of {markup, pictures, headings, words,
+-- cells, spans, notes, unset}, see hwlib/pdf/pandoc.py.
 -- No text can become Typst code: raw Typst is shown as text, and pandoc escapes the rest.
 
 package.path = pandoc.path.join({ pandoc.path.directory(arg[0]), '?.lua' })
@@ -13,12 +13,13 @@ local tables = require 'tables'
 
 local function convert(piece)
   local pictures = pandoc.List()
-  local document = reading.read(piece):walk(tables.prepare(styles.read(piece.text)))
+  local document, unset = maths.restore(reading.read(piece), piece.formulas)
+  document = document:walk(tables.prepare(styles.read(piece.text)))
   local result = collect(document)
-  document = document:walk(prose.plain):walk(prose.with_pictures(pictures)):walk(maths)
+  document = document:walk(prose.plain):walk(prose.with_pictures(pictures)):walk(maths.filter)
   document.blocks = prose.set_direction(document.blocks)
   result.markup = pandoc.write(document, 'typst-smart') -- quotes as written
-  result.pictures = pictures
+  result.pictures, result.unset = pictures, unset
   return result
 end
 

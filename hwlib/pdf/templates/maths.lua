@@ -1,30 +1,59 @@
--- TeX formulas as Typst markup.
+-- Formulas: for each, a mark stands in the text that pandoc has read, see hwlib/pdf/equations.py.
 
-local strings = require 'strings'
+local maths = {}
+local OPEN, CLOSE = '\u{e000}', '\u{e001}'
+local PLACE = OPEN .. '(%d+)' .. CLOSE
 
--- Names that Typst has changed since pandoc learnt them, and what pandoc writes too wide or wrong.
-local function mend(maths)
-  return maths
-    :gsub('([a-z])%.circle', '%1.o')
-    :gsub('%f[%a]sect%f[^%a]', 'inter')
-    :gsub('delim: "||"', 'delim: "|"')
-    :gsub('([^\\ ]) +\\|', '%1\\|')
-    :gsub('\\| +', '\\|')
-end
-
--- One \\tag is set at the margin, several stand at the ends of their lines.
-local function set(element)
-  local number = element.text:match('\\tag{([^}]*)}')
-  local _, tags = element.text:gsub('\\tag{', '')
-  local in_place = tags > 1 or element.text:find('\\begin{[ag][al][it]') -- align, gather
-  local rest = in_place and '\\qquad \\text{(%1)}' or ''
-  element.text = element.text:gsub('\\tag{([^}]*)}', rest)
-  local alone = pandoc.Pandoc({ pandoc.Plain({ element }) })
-  local markup = mend(pandoc.write(alone, 'typst'):gsub('%s+$', ''))
-  if number and not in_place then
-    markup = '#numbered(' .. strings.typst_string(number) .. ')[' .. markup .. ']'
+-- A text with formulas in it as inline elements; nil if there is none.
+local function with_formulas(text, formulas)
+  local result, position = pandoc.Inlines({}), 1
+  for before, number, after in text:gmatch('()' .. PLACE .. '()') do
+    local formula = formulas[tonumber(number) + 1]
+    if before > position then result:insert(pandoc.Str(text:sub(position, before - 1))) end
+    local kind = formula[2] and 'DisplayMath' or 'InlineMath'
+    result:insert(pandoc.Math(kind, OPEN .. number .. CLOSE .. formula[3]))
+    position = after
   end
-  return pandoc.RawInline('typst', markup)
+  if #result == 0 then return nil end
+  if position <= #text then result:insert(pandoc.Str(text:sub(position))) end
+  return result
 end
 
-return { Math = set }
+-- The document with its formulas as elements, which hold their numbers and letters, and the numbers
+-- of those within code, which stand there as they were written.
+function maths.restore(document, formulas)
+  local unset = pandoc.List()
+  local function source(number)
+    unset:insert(tonumber(number))
+    return formulas[tonumber(number) + 1][1]
+  end
+  local function in_text(element)
+    if element.text:find(OPEN, 1, true) then
+      element.text = element.text:gsub(PLACE, source)
+      return element
+    end
+  end
+  local function in_address(name)
+    return function(element)
+      if element[name]:find(OPEN, 1, true) then
+        element[name] = element[name]:gsub(PLACE, source)
+        return element
+      end
+    end
+  end
+  document = document:walk({
+    Str = function(element) return with_formulas(element.text, formulas) end,
+    Code = in_text, CodeBlock = in_text, RawInline = in_text, RawBlock = in_text,
+    Link = in_address('target'), Image = in_address('src'),
+  })
+  return document, unset
+end
+
+-- A formula that pandoc itself has found, as in MathML, is set by it.
+local function set(element)
+  local number = element.text:match('^' .. PLACE)
+  return number and pandoc.RawInline('typst', '#formula(' .. number .. ')')
+end
+
+maths.filter = { Math = set }
+return maths

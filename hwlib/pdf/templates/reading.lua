@@ -3,7 +3,7 @@
 
 local tables = require 'tables'
 local reading = {}
-local HTML = 'html+tex_math_single_backslash'
+local HTML = 'html'
 local NO_FILES = {} -- of the reader's sandbox
 local EMBEDDING = { iframe = 'src', embed = 'src', object = 'data' } -- tags, and where the address is
 

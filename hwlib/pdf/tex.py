@@ -1,0 +1,230 @@
+r"""TeX's tokens and macros: what ``\newcommand``, ``\def`` and their kin define is replaced.
+
+All work is bounded: a formula that grows beyond ``MOST_TOKENS`` raises TexError.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+MOST_TOKENS = 20_000  # of one formula, after all macros are replaced
+TOKEN = re.compile(r"%[^\n]*(?:\n[ \t]*|\Z)|\\(?:[A-Za-z@]+|.|\Z)|\s+|.", re.DOTALL)
+DEFINITIONS = (
+    *("newcommand", "renewcommand", "providecommand", "def", "gdef", "edef", "let"),
+    *("DeclareMathOperator", "DeclarePairedDelimiter"),
+)
+DEFINING = re.compile(rf"\\(?:{'|'.join(DEFINITIONS)})(?![A-Za-z])")
+# What KaTeX (VS Code, Colab) or a common extension of MathJax defines, and a notebook may not.
+COMMON = {
+    "R": r"\mathbb{R}", "N": r"\mathbb{N}", "Z": r"\mathbb{Z}", "Q": r"\mathbb{Q}",
+    "Reals": r"\mathbb{R}", "Complex": r"\mathbb{C}", "argmax": r"\operatorname*{arg\,max}",
+    "argmin": r"\operatorname*{arg\,min}", "E": r"\mathbb{E}", "tr": r"\operatorname{tr}",
+    "sgn": r"\operatorname{sgn}", "sign": r"\operatorname{sign}", "rank": r"\operatorname{rank}",
+    "Tr": r"\operatorname{Tr}", "diag": r"\operatorname{diag}", "ket#1": r"|{#1}\rangle",
+    "bra#1": r"\langle{#1}|", "braket#1": r"\langle{#1}\rangle",
+    "Ket#1": r"\left|{#1}\right\rangle",
+    "Bra#1": r"\left\langle{#1}\right|", "Braket#1": r"\left\langle{#1}\right\rangle",
+    "abs#1": r"\left|{#1}\right|", "norm#1": r"\left\|{#1}\right\|", "dd": r"\mathrm{d}",
+    "dv#1#2": r"\frac{\mathrm{d}{#1}}{\mathrm{d}{#2}}",
+    "pdv#1#2": r"\frac{\partial{#1}}{\partial{#2}}", "degree": r"{}^\circ",
+    "celsius": r"{}^\circ\mathrm{C}", "ohm": r"\Omega", "micro": r"\mu", "LaTeX": r"\text{LaTeX}",
+    "TeX": r"\text{TeX}", "iff": r"\;\Longleftrightarrow\;", "implies": r"\;\Longrightarrow\;",
+    "impliedby": r"\;\Longleftarrow\;", "bmod": r"\mathbin{\text{mod}}",
+    "pmod#1": r"\quad(\text{mod}\;{#1})", "mod#1": r"\quad\text{mod}\;{#1}",
+    "pod#1": r"\quad({#1})",
+    "dbinom#1#2": r"{\displaystyle\binom{#1}{#2}}", "tbinom#1#2": r"{\textstyle\binom{#1}{#2}}",
+    "set#1": r"\{\,{#1}\,\}", "Set#1": r"\left\{\,{#1}\,\right\}", "vcentcolon": r"\mathrel{:}",
+    "ratio": r"\mathrel{:}", "bigstar": r"\star", "plim": r"\operatorname*{plim}",
+}  # fmt: skip
+
+
+class TexError(Exception):
+    """A formula cannot be read; the message names the command."""
+
+
+@dataclass(frozen=True)
+class Macro:
+    """What stands for a command: its body, with ``#1`` as two tokens, and a first default."""
+
+    parameters: int
+    body: list[str]
+    default: list[str] | None = None
+
+
+Macros = dict[str, Macro]
+
+
+def tokenize(tex: str) -> list[str]:
+    """Return the tokens, without comments and the blanks behind a command's name."""
+    tokens: list[str] = []
+    for item in TOKEN.findall(tex):
+        is_blank = item.isspace()
+        if item.startswith("%") or (is_blank and tokens and re.match(r"\\[A-Za-z]", tokens[-1])):
+            continue
+        tokens.append(" " if is_blank else re.sub(r"\\\s", r"\\ ", item))
+    return tokens
+
+
+class Stream:
+    """Tokens that are read from the front; what a macro stands for is put back there."""
+
+    def __init__(self, tokens: list[str]):
+        self.rest = tokens[::-1]
+
+    def skip_blanks(self) -> None:
+        """Pass over blanks."""
+        while self.rest and self.rest[-1] == " ":
+            self.rest.pop()
+
+    def peek(self) -> str:
+        """Return the next item that is no blank; "" at the end."""
+        self.skip_blanks()
+        return self.rest[-1] if self.rest else ""
+
+    def take(self, wanted: str) -> bool:
+        """Return whether the next item is ``wanted``, and pass over it."""
+        if self.peek() != wanted:
+            return False
+        self.rest.pop()
+        return True
+
+    def until(self, end: str) -> list[str]:
+        """Return the tokens before the next ``end`` that stands in no inner braces."""
+        tokens: list[str] = []
+        depth = 0
+        while self.rest:
+            item = self.rest.pop()
+            if item == end and depth == 0:
+                return tokens
+            depth += {"{": 1, "}": -1}.get(item, 0)
+            tokens.append(item)
+        raise TexError(f"{end} is missing")
+
+    def argument(self) -> list[str]:
+        """Return the tokens of a group without its braces, or the next item."""
+        if self.take("{"):
+            return self.until("}")
+        if not self.peek() or self.peek() == "}":
+            raise TexError("an argument is missing")
+        return [self.rest.pop()]
+
+    def optional(self) -> list[str] | None:
+        """Return the tokens within brackets; None if no bracket comes next."""
+        return self.until("]") if self.take("[") else None
+
+
+def read_newcommand(name: str, stream: Stream, macros: Macros) -> None:
+    r"""Define ``\name[2][default]{...}``."""
+    count = "".join(stream.optional() or ["0"])
+    default = stream.optional()
+    macros[name] = Macro(int(count) if count.isdecimal() else 0, stream.argument(), default)
+
+
+def read_def(name: str, stream: Stream, macros: Macros) -> None:
+    r"""Define ``\name#1#2{...}``."""
+    parameters = "".join(stream.until("{")).replace(" ", "")
+    if re.sub(r"#\d", "", parameters):
+        raise TexError(rf"\def{name}{parameters}")
+    macros[name] = Macro(parameters.count("#"), stream.until("}"))
+
+
+def read_let(name: str, stream: Stream, macros: Macros) -> None:
+    r"""Define ``\name=\other``."""
+    stream.take("=")
+    other = stream.argument()
+    macros[name] = macros.get(other[0], Macro(0, other))
+
+
+def read_operator(name: str, stream: Stream, macros: Macros) -> None:
+    """Define the name of an operator; with a star, limits stand below it."""
+    star = ["*"] if "*" in name else []
+    body = [r"\operatorname", *star, "{", *stream.argument(), "}"]
+    macros[name.replace("*", "")] = Macro(0, body)
+
+
+def read_delimiter(name: str, stream: Stream, macros: Macros) -> None:
+    """Define a pair of delimiters around an argument."""
+    left, right = stream.argument(), stream.argument()
+    macros[name] = Macro(1, [r"\left", *left, "{", "#", "1", "}", r"\right", *right])
+
+
+READERS: dict[str, Callable[[str, Stream, Macros], None]] = {
+    r"\def": read_def, r"\gdef": read_def, r"\edef": read_def, r"\let": read_let,
+    r"\DeclareMathOperator": read_operator, r"\DeclarePairedDelimiter": read_delimiter,
+}  # fmt: skip
+
+
+def define(command: str, stream: Stream, macros: Macros) -> None:
+    """Read what follows a command that defines another."""
+    star = "*" if stream.take("*") and command == r"\DeclareMathOperator" else ""
+    name = "".join(stream.argument()).strip()
+    if not name.startswith("\\"):
+        raise TexError(command)
+    READERS.get(command, read_newcommand)(name + star, stream, macros)
+
+
+def common_macros() -> Macros:
+    """Return what is defined from the start."""
+    named = ((name.partition("#")[0], name.count("#"), body) for name, body in COMMON.items())
+    return {"\\" + name: Macro(count, tokenize(body)) for name, count, body in named}
+
+
+def fill(macro: Macro, stream: Stream) -> list[str]:
+    """Return a macro's body with its arguments, which are read from the stream."""
+    arguments: list[list[str]] = []
+    if macro.default is not None:
+        given = stream.optional()
+        arguments.append(macro.default if given is None else given)
+    while len(arguments) < macro.parameters:
+        arguments.append(stream.argument())
+    result: list[str] = []
+    body = iter(macro.body)
+    for item in body:
+        number = next(body, "") if item in "#" else ""
+        if number.isdecimal() and 0 < int(number) <= len(arguments):
+            result += arguments[int(number) - 1]
+        else:
+            result += [item, number] if number else [item]
+    return result
+
+
+@dataclass
+class Expansion:
+    """Replaces macros; what a formula defines holds for the formulas after it."""
+
+    macros: Macros = field(default_factory=common_macros)
+
+    def expand(self, tex: str) -> list[str]:
+        """Return a formula's tokens without macros and definitions; TexError if they are too many
+        or cannot be read.
+        """
+        return list(self.tokens(Stream(tokenize(tex))))
+
+    def tokens(self, stream: Stream) -> Iterator[str]:
+        """Return the tokens one after another."""
+        budget = MOST_TOKENS
+        while stream.rest:
+            item = stream.rest.pop()
+            if DEFINING.fullmatch(item):
+                define(item, stream, self.macros)
+            elif macro := self.macros.get(item):
+                body = fill(macro, stream)
+                budget -= len(body)
+                stream.rest += body[::-1]
+            else:
+                yield item
+            budget -= 1
+            if budget < 0:
+                raise TexError("a formula of more than 20,000 parts")
+
+
+def defined_macros(formulas: list[str]) -> Macros:
+    """Return the macros that formulas define, of each the first, and those that are common."""
+    own: Macros = {}
+    for tex in filter(DEFINING.search, formulas):
+        expansion = Expansion({})
+        with suppress(TexError):
+            expansion.expand(tex)
+        own = expansion.macros | own
+    return common_macros() | own
