@@ -11,6 +11,8 @@ from pypdf import PdfReader
 from pypdf.generic import DictionaryObject, PdfObject
 
 from hwlib.pdf.blocks import Block, FigureBlock, MarkupBlock, PageBreakBlock
+from hwlib.pdf.equations import Formula
+from hwlib.pdf.formula_proof import missing_formulas, read_formulas
 
 MARK = "↪"  # where the template goes on with a line
 UNSEEN = dict.fromkeys(map(ord, f"\u00ad\u200b\u200c\u200d\u200e\u200f\ufe0e\ufe0f\ufeff{MARK}"))
@@ -56,7 +58,9 @@ def read_metadata(pdf: bytes) -> dict[str, str]:
     return metadata
 
 
-Kind = Literal["line", "table cell", "spanning cell", "text", "heading", "figure", "footnote"]
+Kind = Literal[
+    "formula", "line", "table cell", "spanning cell", "text", "heading", "figure", "footnote"
+]
 
 
 class Missing(NamedTuple):
@@ -173,6 +177,7 @@ class Proof:
         opened = pypdfium2.PdfDocument(pdf)
         text = read_text(opened)
         self.strict, self.loose = Reader(squeeze(text)), Reader(letters(text))
+        self.formulas = read_formulas(opened)
         self.bookmarks = [letters(item.get_title()) for item in opened.get_toc()]
         root = PdfReader(io.BytesIO(pdf)).root_object
         self.figures = set(alternative_texts(root.get("/StructTreeRoot")))
@@ -191,6 +196,8 @@ class Proof:
             return self.has_heading(piece)
         if kind == "figure":
             return piece in self.figures
+        if kind == "formula":
+            return piece in self.formulas
         if RIGHT_TO_LEFT.search(piece):
             return holds_both_ways(self.loose.text, piece)
         if kind == "footnote":  # at a page's foot, out of the order
@@ -204,15 +211,24 @@ class Proof:
         assert_never(kind)
 
 
+def set_formulas(block: Block) -> Iterator[Formula]:
+    """Return the formulas of a block that are set, and do not stand there as their source."""
+    if isinstance(block, MarkupBlock):
+        for number, formula in enumerate(block.formulas):
+            if formula.setting and number not in block.markup.unset:
+                yield formula
+
+
 def find_missing(pdf: bytes, blocks: Iterable[Block]) -> list[Missing]:
     """Return all pieces of the blocks that the PDF does not hold, in the notebook's order."""
-    proof = Proof(pdf)
-    return [
-        Missing(block.cell, kind, piece)
-        for block in blocks
-        for kind, piece in pieces(block)
-        if not proof.holds(kind, piece)
-    ]
+    proof, missing = Proof(pdf), list[Missing]()
+    for block in blocks:
+        for kind, piece in pieces(block):
+            if not proof.holds(kind, piece):
+                missing.append(Missing(block.cell, kind, piece))
+        for formula, lost in missing_formulas(proof.formulas, set_formulas(block)):
+            missing.append(Missing(block.cell, "formula", f"{lost} in {formula.alt}"))
+    return missing
 
 
 def summarize(missing: list[Missing]) -> str:

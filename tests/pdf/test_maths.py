@@ -1,0 +1,130 @@
+"""Formulas on the page: nothing lost, nothing cut, and what cannot be read is said."""
+
+import logging
+import unicodedata
+
+import pypdfium2
+import pytest
+from nbformat.v4 import new_markdown_cell
+from pdf.helpers import blocks_of, code, convert, result, text_of
+
+from hwlib.pdf.formula_proof import count_signs, read_formulas, wanted_signs
+from hwlib.pdf.formulas import translate
+from hwlib.pdf.proof import find_missing
+from hwlib.pdf.tex import Expansion, TexError
+
+
+def shown(tex: str) -> str:
+    """What a page shows of a display formula, in plain letters."""
+    text = text_of(convert(new_markdown_cell(f"$$\n{tex}\n$$")))
+    plain = unicodedata.normalize("NFKC", text).replace("\u2212", "-").replace("\ufe00", "")
+    return "".join(plain.split()).removeprefix("Notebook").removesuffix("1of1")
+
+
+@pytest.mark.parametrize(
+    ("tex", "text"),
+    [
+        ("y = a\n+ b x\n- c", "y=a+bx-c"),
+        ("= a % comment\n> b", "=a>b"),
+        (r"{\bf x} {\rm d}y {\cal L} {\it z} \large w", "xdyLzw"),
+        (r"\textcolor{red}{p} + {\color{#00f} q} \LaTeX", "p+qLaTeX"),
+        (r"\ket{p}\bra{q} \operatorname{tr}A \mathbb{R}", "|p⟩⟨q|trAR"),
+        (r"x \tag 1", "x(1)"),
+        (r"x\,\!\;\quad y \not= z", "xy≠z"),
+        (r"\text{if $x>0$ \textbf{b}} \mbox{ c}", "ifx>0bc"),
+        (r"a \\ b", "ab"),
+    ],
+)
+def test_formulas_show_their_letters_and_signs(tex, text):
+    assert shown(tex) == text
+
+
+@pytest.mark.parametrize(
+    ("tex", "markup"),
+    [
+        (r"a \over b", "frac(a, b)"),
+        (r"\dbinom{n}{k}", "display(binom(n, k))"),
+        (r"\tfrac12", "inline(frac(1, 2))"),
+        (r"x_1^2", "attach(x, t: 2, b: 1)"),
+        (r"f'", "attach(f, t: ′)"),
+        (r"\;", "thick"),
+        (r"\bar x\vec y\dot z", "macron(x)arrow(y)dot(z)"),
+        (r"\sum\limits_i", "attach(limits(∑), b: i)"),
+        (r"\mathrm{ab}\boldsymbol{c}", '"ab"bold(c)'),
+        (r"\hspace{2em}", '#h(2.000em)""'),
+        ("#rect()", r"\#r e c t\(\)"),
+        (r"\text{\"o \# a}", '"o\u0308 # a"'),
+    ],
+)
+def test_tex_becomes_typst_and_text_never_code(tex, markup):
+    assert translate(Expansion().expand(tex), {}).markup == markup
+
+
+def test_arrays_keep_their_rules_and_alignment():
+    tex = r"\begin{array}{rr|l}1&2&3\\ \hline 4&5&6\end{array}"
+    markup = translate(Expansion().expand(tex), {}).markup
+    assert "augment: #(hline: (1, ), vline: (2, )" in markup
+    assert "1&, 2&, &3; 4&, 5&, &6" in markup
+
+
+@pytest.mark.parametrize(
+    ("tex", "reason"),
+    [
+        (r"\unknown x", r"\unknown"),
+        (r"{a", "a brace that is not closed"),
+        (r"\begin{tikzcd}a\end{tikzcd}", r"\begin{tikzcd}"),
+        ("{" * 2000, "groups that stand too deep in each other"),
+        (r"\def\a{\a\a}\a", "a formula of more than 20,000 parts"),
+        (r"\begin{pmatrix}" * 2000, "groups that stand too deep in each other"),
+    ],
+)
+def test_what_cannot_be_read_is_named(tex, reason):
+    with pytest.raises(TexError) as error:
+        translate(Expansion().expand(tex), {})
+    assert str(error.value) == reason
+
+
+def test_a_formula_that_cannot_be_read_is_printed_as_source_with_one_warning(caplog):
+    caplog.set_level(logging.WARNING)
+    pdf = convert(new_markdown_cell(r"read $\foo x$, $\foo y$ and $z$"), strict=False)
+    assert r"\foo x" in text_of(pdf) and r"\foo y" in text_of(pdf)
+    assert [record.getMessage() for record in caplog.records] == [
+        r"Cell 1 holds a formula that is printed as source: it cannot be read because of \foo."
+    ]
+
+
+def test_lost_signs_and_terms_are_missing():
+    written = new_markdown_cell("$$a + b - c$$\n\n$$\\frac{\\alpha}{2}$$")
+    printed = new_markdown_cell("$$a + b$$\n\n$$\\frac{\\alpha}{2}$$")
+    pdf = convert(printed)
+    shown_by_alt = read_formulas(pypdfium2.PdfDocument(pdf))
+    assert shown_by_alt["a + b"] == count_signs("a+b")
+    (missing,) = find_missing(pdf, blocks_of(written))
+    assert missing.kind == "formula" and missing.piece.endswith("in a + b - c")
+
+
+def test_what_a_formula_must_show_is_counted_from_its_tex():
+    tex = r"\begin{array}{rl}\hat{x}_{12} &\le \color{red}{\beta}\text{ if}\\[2pt] -y\end{array}"
+    (formula,) = blocks_of(new_markdown_cell(f"$${tex}$$"))[0].formulas
+    assert wanted_signs(formula) == count_signs("x12≤βif-y")
+
+
+def test_formulas_have_their_tex_as_alternative_text():
+    pdf = convert(new_markdown_cell("# T\n\n## On $x^2$\n\nand $\\frac a b$"))
+    assert set(read_formulas(pypdfium2.PdfDocument(pdf))) == {"x^2", r"\frac a b"}
+
+
+def test_wide_formulas_stay_on_the_page_and_readable():
+    total = " + ".join(f"a_{{{n}}} x^{{{n}}}" for n in range(60))
+    columns = " & ".join(f"\\frac{{m_{{{n}}}}}{{y}}" for n in range(40))
+    matrix = f"\\displaystyle \\left[\\begin{{matrix}}{columns}\\end{{matrix}}\\right]"
+    pdf = convert(
+        new_markdown_cell(f"$$s = {total} \\tag{{9}}$$\n\nin line ${total}$"),
+        code("m", result(text__latex=f"${matrix}$", text__plain="m")),
+    )
+    for page in pypdfium2.PdfDocument(pdf):
+        text, width = page.get_textpage(), page.get_width()
+        boxes = [text.get_charbox(n, loose=True) for n in range(text.count_chars())]
+        assert max(right for _, _, right, _ in boxes) < width - 50
+        heights = sorted(top - bottom for _, bottom, _, top in boxes if top > bottom)
+        assert heights[len(heights) // 20] > 4.5
