@@ -28,13 +28,14 @@ SPAN = r"(?P<ticks>`+)(?!`)(?:(?!\n\s*\n).)*?(?<!`)(?P=ticks)(?!`)"
 HTML_CODE = r"<(?P<element>pre|code|script|style|textarea|kbd)\b.*?(?:</(?P=element)\s*>|\Z)"
 VALUE = r"(?:\"[^\"]*\"|'[^']*'|[^\s\"'>]+)"
 TAG = rf"<!--.*?-->|</?[A-Za-z][\w-]*(?:\s+[\w:@.-]+(?:\s*=\s*{VALUE})?)*\s*/?>"
+TEXT = r"\\(?:text[a-z]*|[mh]box)\{[^{}\n]*\}"  # dollars may stand in it
 FORMULA = (
     r"(?P<escaped>\\\$)"
     r"|\$\$(?P<dollars>.+?)\$\$"
     rf"|(?P<environment>\\begin\{{(?P<name>{ENVIRONMENTS})(?P<star>\*?)\}})"
     r"|(?P<reference>(?P<dollar>\$)?\\(?P<eq>eq)?ref\{(?P<label>[^{}]*)\}(?(dollar)\$))"
     rf"|(?P<definition>{DEFINITION})"
-    r"|(?<![\d$])\$(?P<inline>(?:[^$\\\n]|\\.|\\\n|\n(?![ \t]*\n))+?)\$(?![\d$])"
+    rf"|(?<!\$)\$(?P<inline>(?:[^$\\\n]|{TEXT}|(?!{TEXT})\\.|\n(?![ \t]*\n))+?)\$(?![\d$])"
 )
 DOUBLE = r"|\\\\\[(?P<brackets>.+?)\\\\\]|\\\\\((?P<parentheses>.+?)\\\\\)"
 SINGLE = DOUBLE.replace(r"\\\\", r"\\")
@@ -96,6 +97,8 @@ def is_formula(content: str, text: str, start: int) -> bool:
     if not content.strip() or re.search(r"</[A-Za-z]|<[A-Za-z]+[^<>$]*>|\n *\|", content):
         return False
     left, right = content[0].isspace(), content[-1].isspace()
+    if text[max(0, start - 1) : start].isdigit():  # 35$ is a price
+        return not left and not right and bool(LIKE_MATHS.search(content))
     if not left and not right:
         return True
     plain = content.strip()

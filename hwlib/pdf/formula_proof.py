@@ -56,6 +56,8 @@ SKIPPED_ARGUMENTS = {
 WITH_COLUMNS = re.compile(r"(?:array|darray|subarray|tabular|alignat|alignedat|xalignat)\*?")
 WITH_OPTION = (r"\\", r"\begin", r"\color", r"\textcolor", r"\rule", r"\raisebox")
 UNCHECKED = (r"\kern", r"\mkern", r"\hskip", r"\mskip", r"\above", r"\unicode", r"\ce", r"\genfrac")
+# Within text from right to left, PDFium gives a sign's mirror image.
+MIRRORED = str.maketrans(">≥≫⩾∋⊃⊇⊐⊒≻⪰⊢≳⟩", "<≤≪⩽∈⊂⊆⊏⊑≺⪯⊣≲⟨")
 DELIMITER_SIZE = re.compile(r"\\[bB]igg?[lrm]?")
 
 
@@ -77,7 +79,7 @@ def count_signs(text: str) -> Counter[str]:
     plain = unicodedata.normalize("NFKC", text).translate(
         {0x2212: "-", 0x2217: "*", 0x2010: "-", 0x2011: "-", 0xFFFE: "-", 2: "-", 0x2215: "/"}
     )
-    plain = unicodedata.normalize("NFD", plain)
+    plain = unicodedata.normalize("NFD", plain).translate(MIRRORED)
     return Counter(c for c in plain if c in SIGNS or is_compared(c))
 
 
@@ -146,7 +148,15 @@ def wanted_signs(formula: Formula) -> Counter[str]:
     tokens = list(formula.tokens)
     if not set(UNCHECKED).isdisjoint(tokens):
         return Counter()
-    return count_signs("".join(printed(tokens)))
+    wanted = count_signs("".join(printed(tokens)))
+    if r"\!" in tokens:  # of two equal signs that overlap, PDFium gives one
+        wanted = Counter({c: 1 if is_sign(c) else count for c, count in wanted.items()})
+    return wanted
+
+
+def is_sign(character: str) -> bool:
+    """Return whether a character is a mathematical sign."""
+    return unicodedata.category(character) == "Sm"
 
 
 def read_string(read: object, element: object) -> str:

@@ -41,6 +41,7 @@ def test_numbers_are_given_in_the_order_of_the_texts():
         ("coffee costs $5 and cake $6, the rent $1,200 to $1,350", []),
         ("variables $HOME and $PATH; $50-$100", []),
         ("only 35$ or 20$/user", []),
+        ("1$x_1$ and $\\text{if $y$}$", ["x_1", "\\text{if $y$}"]),
         ("escaped \\$5 and \\$6, `$code$`", []),
         ("```\n$a$\n```\n\n$b$", ["b"]),
         ("an unclosed $x^2\n\nand $y$", ["y"]),

@@ -109,6 +109,11 @@ def test_what_a_formula_must_show_is_counted_from_its_tex():
     assert wanted_signs(formula) == count_signs("x12≤βif-y")
 
 
+def test_formulas_from_right_to_left_and_signs_that_overlap_are_found():
+    text = "במקרה שבו $f(X) > 0$ וגם $x \\in A$, $A \\perp\\!\\!\\!\\perp B$"
+    assert convert(new_markdown_cell(text))  # it would fail if a sign was missing
+
+
 def test_formulas_have_their_tex_as_alternative_text():
     pdf = convert(new_markdown_cell("# T\n\n## On $x^2$\n\nand $\\frac a b$"))
     assert set(read_formulas(pypdfium2.PdfDocument(pdf))) == {"x^2", r"\frac a b"}
