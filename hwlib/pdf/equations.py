@@ -17,7 +17,7 @@ from hwlib.pdf.tex import DEFINITIONS, Expansion, TexError, defined_macros
 
 LONGEST = 50_000  # characters of a formula
 OPEN, CLOSE = "\ue000", "\ue001"  # characters of no meaning, which stand around a formula's place
-ENVIRONMENTS = "|".join(name for name in (*ALIGNED, *MATRICES) if name != "tabular")
+MATHS_ENVIRONMENTS = "|".join(name for name in (*ALIGNED, *MATRICES) if name != "tabular")
 BRACES = r"\{(?:[^{}]|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\})*\}"  # four within each other
 DEFINITION = (
     rf"\\(?:{'|'.join(DEFINITIONS)})\*?\s*(?:\{{\s*\\\w+\s*\}}|\\[A-Za-z]+)"
@@ -29,10 +29,10 @@ HTML_CODE = r"<(?P<element>pre|code|script|style|textarea|kbd)\b.*?(?:</(?P=elem
 VALUE = r"(?:\"[^\"]*\"|'[^']*'|[^\s\"'>]+)"
 TAG = rf"<!--.*?-->|</?[A-Za-z][\w-]*(?:\s+[\w:@.-]+(?:\s*=\s*{VALUE})?)*\s*/?>"
 TEXT = r"\\(?:text[a-z]*|[mh]box)\{[^{}\n]*\}"  # dollars may stand in it
-FORMULA = (
+FORMULAS = (
     r"(?P<escaped>\\\$)"
     r"|\$\$(?P<dollars>.+?)\$\$"
-    rf"|(?P<environment>\\begin\{{(?P<name>{ENVIRONMENTS})(?P<star>\*?)\}})"
+    rf"|(?P<environment>\\begin\{{(?P<name>{MATHS_ENVIRONMENTS})(?P<star>\*?)\}})"
     r"|(?P<reference>(?P<dollar>\$)?\\(?P<eq>eq)?ref\{(?P<label>[^{}]*)\}(?(dollar)\$))"
     rf"|(?P<definition>{DEFINITION})"
     rf"|(?<!\$)\$(?P<inline>(?:[^$\\\n]|{TEXT}|(?!{TEXT})\\.|\n(?![ \t]*\n))+?)\$(?![\d$])"
@@ -40,17 +40,17 @@ FORMULA = (
 DOUBLE = r"|\\\\\[(?P<brackets>.+?)\\\\\]|\\\\\((?P<parentheses>.+?)\\\\\)"
 SINGLE = DOUBLE.replace(r"\\\\", r"\\")
 FLAGS = re.DOTALL | re.MULTILINE
-IN_MARKDOWN = re.compile(f"(?P<code>{CODE}|{SPAN}|{HTML_CODE}|{TAG})|{FORMULA}{DOUBLE}", FLAGS)
-IN_HTML = re.compile(f"(?P<code>{HTML_CODE}|{TAG})|{FORMULA}{SINGLE}", FLAGS)
+IN_MARKDOWN = re.compile(f"(?P<code>{CODE}|{SPAN}|{HTML_CODE}|{TAG})|{FORMULAS}{DOUBLE}", FLAGS)
+IN_HTML = re.compile(f"(?P<code>{HTML_CODE}|{TAG})|{FORMULAS}{SINGLE}", FLAGS)
 QUOTE = re.compile(r"[ \t]*(?:>[ \t]?)+")
 LIKE_MATHS = re.compile(r"[\\=_^<>+{}]")
 WORDS = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}[ ,.]+[A-Za-z]{2,}")
-UNSEEN = ("{", "}", "^", "_", "&", " ")
+UNSEEN_COMMANDS = ("{", "}", "^", "_", "&", " ")
 LABEL = re.compile(r"\\label\s*\{([^}]*)\}")
 NUMBER = re.compile(r"\\tag\*?\s*(?:\{([^}]*)\}|(\w))")
 
 
-class Part(NamedTuple):
+class FoundPart(NamedTuple):
     """A formula, or a reference to one, in a text."""
 
     start: int
@@ -73,7 +73,7 @@ class Formula:
     @property
     def place(self) -> FormulaPlace:
         """Return what pandoc is told of the formula; a command is about as wide as a letter."""
-        seen = (token[-1:] for token in self.tokens if token not in UNSEEN)
+        seen = (token[-1:] for token in self.tokens if token not in UNSEEN_COMMANDS)
         return FormulaPlace(self.tex, self.display, "".join(seen))
 
     @property
@@ -120,7 +120,7 @@ def environment_end(text: str, found: re.Match[str]) -> int:
     return -1
 
 
-def read_part(text: str, found: re.Match[str], unclosed: set[str]) -> Part | None:
+def read_part(text: str, found: re.Match[str], unclosed: set[str]) -> FoundPart | None:
     """Return the formula or the reference that a pattern has found; None if it is neither."""
     groups = found.groupdict()
     start, end = found.span()
@@ -132,21 +132,21 @@ def read_part(text: str, found: re.Match[str], unclosed: set[str]) -> Part | Non
         if end < 0:
             unclosed.add(name)  # so that thousands of them are not searched again
             return None
-        return Part(start, end, text[start:end], True)
+        return FoundPart(start, end, text[start:end], True)
     if groups["reference"]:
-        return Part(start, end, "", False, found)
+        return FoundPart(start, end, "", False, found)
     if groups["definition"]:
-        return Part(start, end, groups["definition"], False)
+        return FoundPart(start, end, groups["definition"], False)
     if groups["inline"] is not None:
         content = groups["inline"]
         is_maths = len(content) < LONGEST and is_formula(content, text, start)
-        return Part(start, end, content, False) if is_maths else None
+        return FoundPart(start, end, content, False) if is_maths else None
     display = groups["dollars"] or groups["brackets"]
     content = display or groups["parentheses"]
-    return Part(start, end, content, bool(display)) if content.strip() else None
+    return FoundPart(start, end, content, bool(display)) if content.strip() else None
 
 
-def find_parts(text: str, pattern: re.Pattern[str]) -> Iterator[Part]:
+def find_parts(text: str, pattern: re.Pattern[str]) -> Iterator[FoundPart]:
     """Return the formulas and references of a text, in their order."""
     position, unclosed = 0, set[str]()
     while found := pattern.search(text, position):
@@ -159,7 +159,7 @@ def find_parts(text: str, pattern: re.Pattern[str]) -> Iterator[Part]:
             position = found.end() if skips else found.start() + 1
 
 
-def without_quote_marks(text: str, part: Part) -> str:
+def without_quote_marks(text: str, part: FoundPart) -> str:
     """Return a formula without the marks of a quotation before its lines."""
     line = text[text.rfind("\n", 0, part.start) + 1 : part.start]
     if "\n" in part.tex and (mark := QUOTE.match(line)):
@@ -168,7 +168,7 @@ def without_quote_marks(text: str, part: Part) -> str:
     return part.tex
 
 
-def tex_of(text: str, part: Part) -> str:
+def tex_of(text: str, part: FoundPart) -> str:
     """Return a formula's TeX, without what belongs to the text around it."""
     return html.unescape(without_quote_marks(text, part)).strip()
 
@@ -210,7 +210,7 @@ class Equations:
         return Extracted("".join([*pieces, text[position:]]), formulas)
 
 
-def collect_numbers(parts: Iterable[Part]) -> dict[str, str]:
+def collect_numbers(parts: Iterable[FoundPart]) -> dict[str, str]:
     """Number the equations that are referred to, in the order of the texts."""
     parts = list(parts)
     referred_to = {part.reference["label"] for part in parts if part.reference}

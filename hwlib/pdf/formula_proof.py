@@ -27,7 +27,7 @@ NAMES = {  # of commands that HTML has no word for, or another
 OTHERS = frozenset(
     ["Pr", "not", "lg", "par", "And", "asymp", "Diamond", "varnothing"]
 )  # in HTML, not in TeX
-FUNCTIONS = frozenset(
+FUNCTION_NAMES = frozenset(
     [
         "sin",
         "cos",
@@ -139,7 +139,7 @@ def printed(tokens: list[str]) -> Iterator[str]:
             place += 1
             continue
         name = item[1:]
-        yield name if name in FUNCTIONS else sign_of(name)
+        yield name if name in FUNCTION_NAMES else sign_of(name)
         place = skip_arguments(tokens, place)
 
 
@@ -205,11 +205,11 @@ def texts_by_mark(page: pypdfium2.PdfPage) -> dict[int, str]:
         size = pdfium.FPDFTextObj_GetText(item, text_page, None, 0)
         buffer = (pdfium.FPDF_WCHAR * size)()
         pdfium.FPDFTextObj_GetText(item, text_page, buffer, size)
-        texts[mark] = texts.get(mark, "") + decode(bytes(buffer))
+        texts[mark] = texts.get(mark, "") + decode_alternative(bytes(buffer))
     return texts
 
 
-def decode(text: bytes) -> str:
+def decode_alternative(text: bytes) -> str:
     """Return a text in UTF-16; within text from right to left, PDFium turns the two halves of a
     character round.
     """

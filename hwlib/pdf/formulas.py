@@ -73,9 +73,9 @@ IGNORED = frozenset(
     ]
 )
 LENGTH = re.compile(r"\s*(-?\d*\.?\d+)\s*(em|ex|pt|mm|cm|in|mu|px|bp|pc)")
-UNITS = {"em": 1, "ex": 0.43, "pt": 0.1, "mm": 0.285, "cm": 2.85, "in": 7.2, "mu": 1 / 18,
+LENGTH_UNITS = {"em": 1, "ex": 0.43, "pt": 0.1, "mm": 0.285, "cm": 2.85, "in": 7.2, "mu": 1 / 18,
          "px": 0.075, "bp": 0.1, "pc": 1.2}  # fmt: skip
-COLOURS = frozenset(
+COLOUR_NAMES = frozenset(
     [
         "black",
         "gray",
@@ -141,14 +141,14 @@ def wrap(functions: tuple[str, ...], content: str) -> str:
     return content
 
 
-def colour(name: str, model: str = "") -> str:
+def typst_colour(name: str, model: str = "") -> str:
     """Return a colour as Typst code; "" if it is not known."""
     name = name.strip()
     numbers = re.findall(r"\d*\.?\d+", name) if model.lower() in ("rgb", "gray") else []
     if len(numbers) == 3:
         shares = (float(n) / (255 if model == "RGB" else 1) for n in numbers)
         return "#rgb(" + ", ".join(f"{min(1, share):.0%}" for share in shares) + ")"
-    if name.lower() in COLOURS:
+    if name.lower() in COLOUR_NAMES:
         return "#" + name.lower()
     digits = MORE_COLOURS.get(name.lower()) or name.removeprefix("#")
     is_hex = re.fullmatch(r"[0-9A-Fa-f]{3}|[0-9A-Fa-f]{6}", digits)
@@ -158,7 +158,7 @@ def colour(name: str, model: str = "") -> str:
 def length(text: str) -> float | None:
     """Return a length in em, at most 40; None if it is none."""
     found = LENGTH.match(text)
-    return max(-2, min(40, float(found[1]) * UNITS[found[2]])) if found else None
+    return max(-2, min(40, float(found[1]) * LENGTH_UNITS[found[2]])) if found else None
 
 
 def space(em: float) -> str:
@@ -506,7 +506,7 @@ class Translator:
     def coloured(self, name: str) -> str:
         """Return an argument in a colour, or on one."""
         model = "".join(self.stream.optional() or [])
-        paint = colour(self.plain_argument(), model)
+        paint = typst_colour(self.plain_argument(), model)
         if name == "colorbox":
             content = self.text_argument()
             fill = paint.removeprefix("#") or "none"
@@ -857,12 +857,12 @@ def size_of_rest(self: Translator, name: str, ends: tuple[str, ...]) -> str:
 def colour_of_rest(self: Translator, _: str, ends: tuple[str, ...]) -> str:
     """Return the rest of a group in a colour."""
     model = "".join(self.stream.optional() or [])
-    paint = colour(self.plain_argument(), model)
+    paint = typst_colour(self.plain_argument(), model)
     rest = self.content(ends)
     return f"text(fill: {paint}, {rest})" if paint and rest else rest
 
 
-Command = Callable[[Translator, str], str]
+TexCommand = Callable[[Translator, str], str]
 Infix = Callable[[Translator, str, tuple[str, ...]], str]
 INFIX: dict[str, Infix] = {
     "over": fraction_of_rest, "above": above_rest, "choose": binomial_of_rest,
@@ -878,7 +878,7 @@ ARROWS = {
     "xLeftarrow": "⇐", "xleftrightarrow": "↔", "xLeftrightarrow": "⇔", "xmapsto": "↦",
     "xhookrightarrow": "↪", "xhookleftarrow": "↩", "xtofrom": "⇄", "xrightleftharpoons": "⇌",
 }  # fmt: skip
-COMMANDS: dict[str, Command] = {
+COMMANDS: dict[str, TexCommand] = {
     **dict.fromkeys(ACCENTS, Translator.accent),
     **dict.fromkeys(FONTS, Translator.font),
     **dict.fromkeys(TEXT_FONTS, Translator.text),
