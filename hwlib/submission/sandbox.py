@@ -11,7 +11,6 @@ import re
 import selectors
 import shutil
 import signal
-import site
 import socket
 import subprocess
 import sys
@@ -27,37 +26,29 @@ from typing import IO, NamedTuple
 
 import psutil
 
-from hwlib.common.project import ROOT
 from hwlib.submission import lockdown
+from hwlib.submission.containers import (
+    ENGINES,
+    MAX_THREADS,
+    PACKAGE,
+    SYSTEM,
+    Limits,
+    bubblewrap_command,
+    engine_command,
+    environment,
+    mac_command,
+    make_empty_image,
+    python_folders,
+)
 
-PACKAGE = ROOT / "hwlib"
-SYSTEM = (  # what programs load before and besides Python's own files
-    "/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/etc/ld.so.cache",
-    "/sys/devices/system",
-)  # fmt: skip
 KERNEL = ("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/dev/null", "/dev/urandom")
-MAC_SYSTEM = ("/System", "/usr/lib", "/private/var/db/dyld", "/dev")
-ENGINES = ("podman", "docker")
-EMPTY_IMAGE = "hwlib-empty"
 
 LIBRARIES = 6 << 30  # bytes of address space that torch's own libraries may take
-MAX_THREADS = 512  # of all processes together
 MAX_PRINTED = 16 << 20  # bytes
 KEPT_MESSAGES = 1 << 16  # bytes, the last ones
 CHUNK = 1 << 18
 WATCH_INTERVAL = 0.25  # seconds between two looks at memory and threads
-
-
-class Limits(NamedTuple):
-    """What a confined process may use."""
-
-    seconds: float = 60
-    memory: int = 4 << 30  # bytes in use by all of its processes
-    output: int = 1 << 20  # bytes
-    threads: int = os.cpu_count() or 1  # that compute
-    programs: bool = False  # whether a function may start programs such as pandoc
-
-
+PAUSE = 0.005  # seconds to wait for the end of a process that has closed its pipes
 USUAL = Limits()
 
 
@@ -95,69 +86,6 @@ class Outcome(NamedTuple):
 def without_controls(text: str) -> str:
     """Return text that cannot control a terminal: line ends stay, other controls become ``�``."""
     return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
-
-
-def python_folders() -> list[str]:
-    """Return the folders of Python, its packages and this library, each with its real path."""
-    folders = [sys.prefix, sys.base_prefix, str(PACKAGE)]
-    if site.ENABLE_USER_SITE:
-        folders.append(site.getusersitepackages())
-    return list(dict.fromkeys(f for p in folders for f in (p, os.path.realpath(p))))
-
-
-def program(name: str) -> str:
-    """Return a program's path, for a process that gets no PATH."""
-    return shutil.which(name) or name
-
-
-def bubblewrap_command(inner: list[str], folders: Sequence[str]) -> list[str]:
-    """Return the command that shows ``inner`` these folders alone, and no network or process."""
-    command = [program("bwrap"), "--unshare-all", "--unshare-user", "--die-with-parent"]
-    command += ["--cap-drop", "ALL", "--hostname", "sandbox", "--proc", "/proc", "--dev", "/dev"]
-    for path in dict.fromkeys((*SYSTEM, *folders)):
-        if Path(path).is_symlink():
-            command += ["--symlink", str(Path(path).readlink()), path]
-        elif Path(path).exists():
-            command += ["--ro-bind", path, path]
-    return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--", *inner]
-
-
-def mac_command(inner: list[str], folders: Sequence[str]) -> list[str]:
-    """Return the command that lets macOS refuse files, network, processes and services."""
-    paths = " ".join(f"(subpath {json.dumps(path)})" for path in (*MAC_SYSTEM, *folders))
-    profile = (
-        "(version 1) (allow default) (deny network*) (deny file-write*) (deny file-read-data) "
-        f'(allow file-read-data (literal "/") {paths}) (deny process-fork) (deny mach-lookup) '
-        "(deny signal (target others)) (deny process-info* (target others))"
-    )
-    return [program("sandbox-exec"), "-p", profile, *inner]
-
-
-def engine_command(
-    engine: str, name: str, inner: list[str], folders: Sequence[str], limits: Limits
-) -> list[str]:
-    """Return the command that runs ``inner`` in an empty container which sees these folders."""
-    command = [engine, "run", "--rm", "-i", "--name", name, "--network=none", "--read-only"]
-    command += ["--cap-drop=all", "--security-opt=no-new-privileges", "--workdir=/"]
-    command += [f"--pids-limit={MAX_THREADS}", f"--memory={limits.memory}"]
-    if engine == "docker":  # its server is root, who would be root in the container too
-        command += [f"--user={os.getuid()}:{os.getgid()}"]
-    command += ["--ulimit=nofile=256:256", "--ulimit=nproc=4096:4096"]  # no engine's own default
-    for path in dict.fromkeys((*SYSTEM, *folders)):
-        if Path(path).exists():
-            command += ["--volume", f"{path}:{path}:ro"]
-    return [*command, EMPTY_IMAGE, *inner]
-
-
-@cache
-def make_empty_image(engine: str) -> None:
-    """Make the image without files in which an engine starts, unless it is there."""
-    with suppress(OSError, subprocess.TimeoutExpired):
-        known = [engine, "image", "inspect", EMPTY_IMAGE]
-        if subprocess.run(known, capture_output=True, timeout=30).returncode:
-            empty_archive = bytes(10240)
-            command = [engine, "import", "-", EMPTY_IMAGE]
-            subprocess.run(command, input=empty_archive, capture_output=True, timeout=60)
 
 
 def inner_command(
@@ -245,8 +173,7 @@ class Conversation:
     def move(self, selector: selectors.BaseSelector) -> bool:
         """Move the bytes that can be moved now; return whether there were any."""
         if not any(key.events & selectors.EVENT_READ for key in selector.get_map().values()):
-            with suppress(subprocess.TimeoutExpired):  # it has closed its pipes; will it end?
-                self.process.wait(WATCH_INTERVAL)
+            time.sleep(PAUSE)  # it has closed its pipes; will it end?
             return False
         ready = selector.select(WATCH_INTERVAL)
         for key, _ in ready:
@@ -268,7 +195,7 @@ class Conversation:
         with self.registered() as selector:
             ended = False
             while self.move(selector) or not ended:
-                ended = self.process.poll() is not None  # then one more look for its last bytes
+                ended = has_ended(self.process)  # then one more look for its last bytes
                 now = time.monotonic()
                 if now > end:
                     return f"took longer than {self.limits.seconds:g} s and was stopped"
@@ -297,6 +224,13 @@ class Conversation:
         return selector
 
 
+def has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Return whether a child has ended; its number stays its own until it is waited for, so that
+    the signal to its group cannot hit another's.
+    """
+    return bool(psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE)
+
+
 def resources_of(pid: int) -> tuple[int, int]:
     """Return bytes in use and number of threads of a process and all that it started."""
     memory = threads = 0
@@ -315,7 +249,8 @@ def end_all(process: subprocess.Popen[bytes], level: Level, name: str) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     if level.container in ENGINES:
-        subprocess.run([level.container, "rm", "--force", name], capture_output=True)
+        for task in (["kill"], ["rm", "--force"]):  # the second alone would ask it politely first
+            subprocess.run([level.container, *task, name], capture_output=True)
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe:
             pipe.close()
@@ -361,8 +296,6 @@ def run_confined(
         return Outcome(b"", "", "was not run, because nothing here can lock it in", level)
     name = f"hwlib-{uuid.uuid4().hex}"
     inner = inner_command(target, limits, level, readable)
-    threads = str(limits.threads)
-    env = {"PATH": "", "LANG": "C.UTF-8", "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": "1"}
     process = subprocess.Popen(
         outer_command(inner, limits, level, readable, name),
         stdin=subprocess.PIPE,
@@ -370,7 +303,7 @@ def run_confined(
         stderr=subprocess.PIPE,
         bufsize=0,
         cwd="/",
-        env=dict(os.environ) if level.container in ENGINES else env,
+        env=dict(os.environ) if level.container in ENGINES else environment(limits),
         start_new_session=True,
     )
     conversation = Conversation(process, memoryview(data), limits)

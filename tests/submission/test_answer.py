@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from hwlib.submission import answer, sandbox
+from hwlib.submission import answer, containers, sandbox
 from hwlib.submission.answer import FRAME, LOGITS, SHAPE, TENSORS, FrameError, Request
 
 CLASS_FILE = """
@@ -225,7 +225,7 @@ def test_a_class_that_does_not_fit_is_told_why(change, reason, request_of):
 
 
 def confined(request: Request) -> tuple[sandbox.Outcome, answer.Answers]:
-    limits = sandbox.Limits(seconds=120, threads=2)
+    limits = containers.Limits(seconds=120, threads=2)
     data = answer.pack_request(request)
     outcome = sandbox.run_confined("hwlib.submission.answer:answer", data, limits)
     return outcome, answer.read_answers(outcome.output, len(request.pictures))

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import uuid
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -16,8 +17,9 @@ import pypandoc
 import pytest
 from support import ROOT
 
-from hwlib.submission import lockdown, sandbox
-from hwlib.submission.sandbox import Level, Limits, Outcome, run_confined
+from hwlib.submission import containers, lockdown, sandbox
+from hwlib.submission.containers import Limits
+from hwlib.submission.sandbox import Level, Outcome, run_confined
 
 WANTED = (  # the strongest, and each kind of lock without the other
     Level("bubblewrap", landlock=True, seccomp=True),
@@ -365,7 +367,8 @@ def test_it_dies_with_its_judge(level, tmp_path):
     )
     code = f"""
 from pathlib import Path
-from hwlib.submission.sandbox import *
+from hwlib.submission.containers import Limits
+from hwlib.submission.sandbox import Level, run_confined
 run_confined("sleeper:main", b"", Limits(300), readable=[Path({str(tmp_path)!r})],
              level=Level(*{tuple(level)!r}))"""
     judge = subprocess.Popen(
@@ -440,3 +443,13 @@ def test_a_report_names_the_locks():
     assert str(Level("docker")) == "locked in by docker"
     assert not Level(landlock=True).confined
     assert not Level(seccomp=True).confined
+
+
+@pytest.mark.parametrize("engine", containers.ENGINES)
+def test_a_container_of_an_engine_sees_python_and_no_network(engine, tmp_path):
+    command = containers.engine_command(engine, "name", ["python"], [str(tmp_path)], SHORT)
+    assert command[-2:] == [containers.EMPTY_IMAGE, "python"]
+    assert {"--network=none", "--read-only", "--cap-drop=all"} < set(command)
+    mounts = [value for key, value in pairwise(command) if key == "--volume"]
+    assert f"{tmp_path}:{tmp_path}:ro" in mounts
+    assert all(mount.endswith(":ro") for mount in mounts)
