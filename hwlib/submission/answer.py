@@ -158,6 +158,12 @@ def read_pickled(stream: io.BytesIO) -> PickledTensors:
         return PickledTensors({}, "was not read to its end")
 
 
+def read_pickles(content: bytes) -> Answers:
+    """Return what a confined process told of the pickles, whatever it answered after that."""
+    stream = io.BytesIO(content)
+    return Answers(read_pickled(stream), read_pickled(stream), None)
+
+
 def read_answers(content: bytes, pictures: int) -> Answers:
     """Return the answers of a confined process, as many as are there, for so many pictures.
 

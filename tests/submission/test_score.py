@@ -15,6 +15,7 @@ from hwlib.submission import score
 from hwlib.submission.answer import PickledTensors, load_weights
 from hwlib.submission.bundle import BundleError
 from hwlib.submission.report import CatScore, DigitScore
+from hwlib.submission.sandbox import available_level
 
 BASE = {name: torch.zeros(shape) for name, shape in score.SHAPES.items()}
 
@@ -137,3 +138,13 @@ def test_nothing_is_drawn_into_a_grader_s_data_folder(sample, tmp_path, monkeypa
     (tmp_path / "sample").mkdir()
     score.load_scored_pictures(b"IMAGE_SIZE = 16", score.ScoreRequest(tmp_path, "sample"))
     assert drawn_into[0] not in (tmp_path, ROOT) and drawn_into[1] == tmp_path
+
+
+def test_wrong_logits_cost_neither_the_score_of_question_3_nor_the_level(sample):
+    """One row too few for the pictures, as a network that leaves some out gives."""
+    class_file = (BY_POSITION % cnn.CLASS_NAMES).replace(b"10).float()", b"10).float()[1:]")
+    files = {".py": class_file, "_Q3.pkl": saved(BASE), "_Q4.pkl": saved({"w": torch.zeros(5)})}
+    request = score.ScoreRequest(ROOT / "data", "sample", trust=True)
+    q3, q4, level = score.score(files, request)
+    assert isinstance(q3, DigitScore) and level == available_level()
+    assert "49 x 10 logits for 50 pictures" in q4
