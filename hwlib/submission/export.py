@@ -23,7 +23,8 @@ from hwlib.common.project import (
 )
 from hwlib.pdf import PdfError, make_pdf
 from hwlib.q4_cats import cnn
-from hwlib.run.notebook import RunError, check_inputs, execute
+from hwlib.run.inputs import check_inputs
+from hwlib.run.notebook import RunError, execute
 from hwlib.run.parameters import Parameters
 from hwlib.submission.bundle import write_bundle
 from hwlib.submission.verify import verify

@@ -8,13 +8,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
-import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from support import ROOT, small_notebook
 
-from hwlib.common import data, download
 from hwlib.common.project import QUESTIONS
-from hwlib.q4_vgg import vgg
 from hwlib.run import notebook as run
 from hwlib.run.parameters import Parameters
 
@@ -132,41 +129,6 @@ def test_progress_bars_are_not_kept_and_warnings_are(execute):
     assert first.outputs == []
     assert [output.text.strip() for output in second.outputs] == ["careful"]
     assert [output.output_type for output in third.outputs] == ["execute_result"]
-
-
-def test_missing_inputs_are_found_before_a_kernel_starts(tmp_path):
-    empty = Parameters(data_dir=str(tmp_path), vgg_weights="none")
-    with pytest.raises(run.RunError, match="big_cats"):
-        run.check_inputs(empty, ("q4",))
-    run.check_inputs(empty, ("q1", "q2"))
-    mistyped = Parameters(data_dir=str(tmp_path / "dta"))
-    with pytest.raises(run.RunError, match="fetch all --data-dir"):
-        run.check_inputs(mistyped, ("q3",))
-    assert not list(tmp_path.iterdir())  # a wrong name is not made right by a download
-    with pytest.raises(run.RunError, match="cuda:77"):
-        run.check_inputs(Parameters(device="cuda:77"), ("q1",))
-
-
-def test_weights_of_another_network_are_found_before_a_kernel_starts(tmp_path):
-    path = tmp_path / "weights.pth"
-    torch.save({"a": torch.zeros(1)}, path)
-    other = Parameters(data_source="sample", vgg_weights=str(path))
-    with pytest.raises(run.RunError, match="another network's"):
-        run.check_inputs(other, ("q4",))
-
-
-def test_inputs_are_checked_without_reading_them(monkeypatch):
-    def fail(*_):
-        pytest.fail("The check reads what the notebook will read again")
-
-    for module, name in ((data, "load_mnist"), (data, "load_big_cats"), (vgg, "load_vgg16")):
-        monkeypatch.setattr(module, name, fail)
-    checked = []
-    monkeypatch.setattr(data, "check_mnist", checked.append)
-    monkeypatch.setattr(data, "locate", lambda name, *_: checked.append(name))
-    monkeypatch.setattr(download, "fetch_vgg16", lambda: checked.append("vgg16"))
-    run.check_inputs(Parameters(data_dir=str(ROOT)), ("q3", "q4"))
-    assert checked == [str(ROOT), "big_cats", "birds", "dogs", "vgg16"]
 
 
 def test_a_log_gets_the_last_line_once_in_a_while(capsys, monkeypatch):
