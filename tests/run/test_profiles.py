@@ -1,0 +1,34 @@
+"""Profiles: what a file of parameters extends, and where a value comes from."""
+
+import re
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from hwlib.cli import main
+
+
+def write(folder: Path, text: str, name: str) -> str:
+    (folder / name).write_text(text)
+    return str(folder / name)
+
+
+def test_a_longer_circle_is_found(tmp_path):
+    write(tmp_path, "extends: b.yaml\n", "a.yaml")
+    write(tmp_path, "seed: 1\nextends: a.yaml\n", "b.yaml")
+    done = CliRunner().invoke(main, ["params", str(tmp_path / "a.yaml")])
+    assert done.exit_code == 2
+    assert "b.yaml, line 2" in done.output and "a.yaml → b.yaml → a.yaml" in done.output
+
+
+def test_params_says_where_values_come_from(tmp_path):
+    write(tmp_path, "extends: demo\nseed: 7\ncnn_epochs: 3\n", "base.yaml")
+    mine = write(tmp_path, "extends: base.yaml\ncnn_epochs: 5\n", "mine.yaml")
+    done = CliRunner().invoke(main, ["params", mine, "-p", "mlp_epochs", "2"])
+    assert done.exit_code == 0, done.output
+    lines = {line.split()[0]: line for line in done.output.splitlines()}
+    assert re.search(r"5 .*mine\.yaml, line 2", lines["cnn_epochs"])
+    assert re.search(r"7 .*base\.yaml, line 2", lines["seed"])
+    assert re.search(r"sample .*demo\.yaml, line 2", lines["data_source"])
+    assert re.search(r"2 .*-p mlp_epochs", lines["mlp_epochs"])
+    assert lines["learning_rate"].endswith("the notebook's default")
