@@ -1,7 +1,6 @@
 """The whole document as typed data: a title block, and the blocks that are printed."""
 
 import re
-from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -20,13 +19,13 @@ from hwlib.pdf.blocks import (
 )
 from hwlib.pdf.cells import PRINT_ALL, Switches, cell_blocks, has_tag
 from hwlib.pdf.equations import Equations, Formula, collect_equations, explain_formulas
+from hwlib.pdf.footnotes import share_footnotes
 from hwlib.pdf.lines import text_lines
 from hwlib.pdf.outputs import notice_block
 from hwlib.pdf.pandoc import MARKDOWN, Markup, Piece, to_typst
 from hwlib.pdf.pictures import find_picture
 
 INFO = "application/vnd.typstpdf+json"  # what a cell displays for the title block
-PLAIN_TITLE = re.compile(r"# ([^$`*<>\[\]\\]+)")
 
 
 @dataclass(frozen=True)
@@ -47,20 +46,6 @@ class Document:
     title_block: TitleBlock
     blocks: list[Block]
     warnings: list[str]
-
-
-def split_title(cells: list[NotebookNode], name: str) -> tuple[str, list[NotebookNode]]:
-    """Return a title that stands on the first line of the first cell that is printed, and the cells
-    without it; ``name`` if there is none.
-    """
-    first = next((n for n, node in enumerate(cells) if not has_tag(node, "remove-cell")), None)
-    if first is not None and cells[first].cell_type == "markdown":
-        line, _, rest = cells[first].source.lstrip().partition("\n")
-        if plain := PLAIN_TITLE.fullmatch(line):
-            untitled = copy(cells[first])
-            untitled.source = rest
-            return plain[1].strip(), [*cells[:first], untitled, *cells[first + 1 :]]
-    return name, cells
 
 
 def read_title_block(notebook: NotebookNode, title: str) -> TitleBlock:
@@ -111,10 +96,11 @@ def read_texts(
     """Return the blocks after their formulas are set, pandoc has read their texts and figures are
     numbered; and what could not be read.
     """
+    first = blocks[0] if blocks and isinstance(blocks[0], MarkdownBlock) else None
     unread = [b for b in blocks if isinstance(b, MarkdownBlock | RichOutputBlock)]
     extracted = [equations.extract(b.text, b.text_format != MARKDOWN) for b in unread]
     pieces = [
-        Piece(source.text_format, text, [formula.place for formula in formulas])
+        Piece(source.text_format, text, [formula.place for formula in formulas], source is first)
         for source, (text, formulas) in zip(unread, extracted, strict=True)
     ]
     results, complaint = to_typst(pieces)
@@ -142,12 +128,14 @@ def read_document(
     """
     spoken = notebook.metadata.get("language_info", {})
     language = spoken.get("pygments_lexer", spoken.get("name", "python"))
-    title, nodes = split_title(notebook.cells, notebook.metadata.get("title", name))
-    texts = (n.source for n in nodes if n.cell_type == "markdown" and not has_tag(n, "remove-cell"))
+    cells = share_footnotes(notebook.cells)
+    texts = (n.source for n in cells if n.cell_type == "markdown" and not has_tag(n, "remove-cell"))
     blocks = [
         block
-        for place, node in enumerate(nodes, start=1)
+        for place, node in enumerate(cells, start=1)
         for block in cell_blocks(place, node, language, switches)
     ]
     finished, warnings = read_texts(blocks, folder, collect_equations(texts))
-    return Document(read_title_block(notebook, title), finished, warnings)
+    titles = (b.markup.title for b in finished if isinstance(b, MarkupBlock) and not b.is_output)
+    title = next(filter(None, titles), notebook.metadata.get("title", name))
+    return Document(read_title_block(notebook, str(title)), finished, warnings)

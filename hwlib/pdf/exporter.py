@@ -91,8 +91,9 @@ class TypstPDFExporter(Exporter):
                 " ".join(unprintable),
             )
         keywords = [f"sha256:{notebook_hash(nb)}"]
+        prepared, resources = self.prepare(printable, resources, **options)
         try:
-            wanted, resources = self.read(printable, resources, **options)
+            wanted = self.read(prepared, resources)
             pdf, document = compile_document(wanted, keywords)
         except PdfError as error:
             if self.strict:
@@ -102,22 +103,28 @@ class TypstPDFExporter(Exporter):
             pdf, document = compile_document(wanted, keywords)
         for warning in document.warnings:
             self.log.warning("%s", warning)
-        self.report([*lost_figures(wanted, document), *find_missing(pdf, document.blocks)])
-        return pdf, resources or {}
+        missing = find_missing(pdf, document.blocks, document.title_block.title)
+        self.report([*lost_figures(wanted, document), *missing])
+        return pdf, resources
 
-    def read(self, nb: NotebookNode, resources: Any = None, **options: Any) -> tuple[Document, Any]:
-        """Return what the PDF is made from, and nbconvert's resources."""
+    def prepare(
+        self, nb: NotebookNode, resources: Any = None, **options: Any
+    ) -> tuple[NotebookNode, Any]:
+        """Return a valid notebook after nbconvert's preprocessors, and their resources."""
         # Some editors write ``tags: null``, which is invalid.
         _, nb = normalize(nb, strip_invalid_metadata=True)
-        nb, resources = super().from_notebook_node(nb, resources, **options)
+        return super().from_notebook_node(nb, resources, **options)
+
+    def read(self, nb: NotebookNode, resources: Any) -> Document:
+        """Return what the PDF is made from."""
         metadata = resources.get("metadata", {})
         folder = Path(metadata.get("path") or ".")
         name, switches = metadata.get("name", "Notebook"), Switches.of(self.config)
-        return read_document(nb, name, folder, switches), resources
+        return read_document(nb, name, folder, switches)
 
     def describe(self, nb: NotebookNode) -> Document:
         """Return what the PDF is made from and held against."""
-        return self.read(nb)[0]
+        return self.read(*self.prepare(nb))
 
     def report(self, missing: list[Missing]) -> None:
         """Warn of what the proof did not find; PdfError with ``strict``."""

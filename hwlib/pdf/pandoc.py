@@ -30,6 +30,7 @@ class Piece(NamedTuple):
     format: str
     text: str
     formulas: Sequence[FormulaPlace] = ()  # in the order of the marks in the text
+    is_first: bool = False  # its first heading of level 1 is taken from it, as the title
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Markup:
     """
 
     markup: str
+    title: str = ""  # the first heading of level 1
     pictures: list[str] = field(default_factory=list)
     headings: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)  # the runs of text between maths and pictures

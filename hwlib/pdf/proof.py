@@ -59,12 +59,13 @@ def read_metadata(pdf: bytes) -> dict[str, str]:
 
 
 Kind = Literal[
-    "formula", "line", "table cell", "spanning cell", "text", "heading", "figure", "footnote"
-]
+    "title", "heading", "text", "formula", "figure", "footnote",
+    "line", "table cell", "spanning cell",
+]  # fmt: skip
 
 
 class Missing(NamedTuple):
-    """A piece of a cell that the PDF does not hold."""
+    """A piece of a cell, or the title of the notebook with 0, that the PDF does not hold."""
 
     cell: int
     kind: Kind
@@ -72,7 +73,8 @@ class Missing(NamedTuple):
 
     def __str__(self) -> str:
         """Return a sentence without its full stop."""
-        return f"cell {self.cell} holds the {self.kind} {self.piece[:100]!r}, the PDF does not"
+        holder = f"cell {self.cell} holds" if self.cell else "the notebook has"
+        return f"{holder} the {self.kind} {self.piece[:100]!r}, the PDF does not"
 
 
 class Reader:
@@ -200,7 +202,7 @@ class Proof:
             return piece in self.formulas
         if RIGHT_TO_LEFT.search(piece):
             return holds_both_ways(self.loose.text, piece)
-        if kind == "footnote":  # at a page's foot, out of the order
+        if kind == "title" or kind == "footnote":  # out of the order
             return letters(piece) in self.loose.text
         if kind == "text" or not piece.isascii():
             return self.loose.find_parted(letters(piece))
@@ -219,9 +221,13 @@ def set_formulas(block: Block) -> Iterator[Formula]:
                 yield formula
 
 
-def find_missing(pdf: bytes, blocks: Iterable[Block]) -> list[Missing]:
-    """Return all pieces of the blocks that the PDF does not hold, in the notebook's order."""
+def find_missing(pdf: bytes, blocks: Iterable[Block], title: str = "") -> list[Missing]:
+    """Return all pieces of the blocks that the PDF does not hold, in the notebook's order, and the
+    title if it does not hold that.
+    """
     proof, missing = Proof(pdf), list[Missing]()
+    if not proof.holds("title", title):
+        missing.append(Missing(0, "title", title))
     for block in blocks:
         for kind, piece in pieces(block):
             if not proof.holds(kind, piece):

@@ -7,6 +7,7 @@ import pypdfium2
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 
+from hwlib.pdf.document import Document
 from hwlib.pdf.exporter import TypstPDFExporter
 from hwlib.pdf.proof import squeeze
 
@@ -17,9 +18,14 @@ def convert(*cells, strict: bool = True, **metadata) -> bytes:
     return TypstPDFExporter(strict=strict).from_notebook_node(notebook)[0]
 
 
+def describe(*cells, **metadata) -> Document:
+    """The document that these cells are printed as."""
+    return TypstPDFExporter().describe(new_notebook(cells=list(cells), metadata=metadata))
+
+
 def blocks_of(*cells, **metadata) -> list:
     """The blocks that these cells are printed as."""
-    return TypstPDFExporter().describe(new_notebook(cells=list(cells), metadata=metadata)).blocks
+    return describe(*cells, **metadata).blocks
 
 
 def text_of(pdf: bytes) -> str:

@@ -16,7 +16,7 @@ def describe(*cells, **metadata):
 def test_the_first_heading_of_the_first_cell_is_the_title():
     document = describe(new_markdown_cell("# A title\n\nrest"))
     assert document.title_block == TitleBlock("A title")
-    assert document.blocks[0].text.strip() == "rest"
+    assert document.blocks[0].markup.markup.strip() == "rest"
     assert describe(code("1"), title="From metadata").title_block.title == "From metadata"
     assert describe(code("1")).title_block.title == "Notebook"
 

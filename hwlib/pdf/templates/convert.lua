@@ -1,25 +1,32 @@
 -- Turns pieces of Markdown and HTML into Typst markup, all in one process: pandoc lua convert.lua.
--- In, as JSON: a list of {format, text, formulas}. Out, as JSON: a list of {markup, pictures, headings, words,
--- cells, spans, notes, unset}, see hwlib/pdf/pandoc.py.
+-- In, as JSON: a list of {format, text, formulas, is_first}. Out, as JSON: a list of {markup, title, pictures,
+-- headings, words, cells, spans, notes, unset}, see hwlib/pdf/pandoc.py.
 -- No text can become Typst code: raw Typst is shown as text, and pandoc escapes the rest.
 
 package.path = pandoc.path.join({ pandoc.path.directory(arg[0]), '?.lua' })
 local reading = require 'reading'
 local collect = require 'collect'
+local layout = require 'layout'
+local links = require 'links'
 local maths = require 'maths'
+local pictures = require 'pictures'
 local prose = require 'prose'
 local styles = require 'styles'
 local tables = require 'tables'
 
+local levels = layout.levels()
+
 local function convert(piece)
-  local pictures = pandoc.List()
+  local addresses = pandoc.List()
   local document, unset = maths.restore(reading.read(piece), piece.formulas)
   document = document:walk(tables.prepare(styles.read(piece.text)))
+  local title = layout.find_title(document, piece.formulas, piece.is_first)
   local result = collect(document)
-  document = document:walk(prose.plain):walk(prose.with_pictures(pictures)):walk(maths.filter)
+  document = document:walk(prose.raw):walk(prose.words):walk(levels):walk(layout.captions):walk(links.headings)
+  document = document:walk(pictures.filter(addresses)):walk(links.filter):walk(maths.filter):walk(layout.filter)
   document.blocks = prose.set_direction(document.blocks)
   result.markup = pandoc.write(document, 'typst-smart') -- quotes as written
-  result.pictures, result.unset = pictures, unset
+  result.title, result.pictures, result.unset = title, addresses, unset
   return result
 end
 

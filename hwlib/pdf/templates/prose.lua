@@ -1,61 +1,62 @@
--- Paragraphs, headings, links, pictures in texts, and the direction of writing.
+-- Words, raw code, and the direction of writing.
 
-local strings = require 'strings'
 local prose = {}
+local LONG = 30 -- letters of a word that may be broken anywhere
 
--- Long words may be broken anywhere, as addresses must be.
 local function make_breakable(element)
-  if utf8.len(element.text) > 30 then
-    element.text = element.text:gsub(('.'):rep(20):gsub('%.', utf8.charpattern), '%0\u{200b}')
-    return element
-  end
+  if utf8.len(element.text) <= LONG and not element.text:find('%w://') then return element end
+  return pandoc.Inlines({ pandoc.RawInline('typst', '#breakable['), element, pandoc.RawInline('typst', ']') })
+end
+
+-- Typst would take ".b" behind bold or a formula for one of its fields.
+local function show_word(word)
+  if not word.text:find('^%.%a') then return make_breakable(word) end
+  local rest = pandoc.Str(word.text:sub(2))
+  return pandoc.Inlines({ pandoc.RawInline('typst', '\\.'), rest })
 end
 
 local function show_raw(element)
   return function(raw) return raw.format == 'html' and {} or element(raw.text) end
 end
 
--- What Typst is spared: raw code, boxes, and identifiers, of which two headings may share one.
-prose.plain = {
+-- No text can hold Typst code: raw code is shown as text.
+prose.raw = {
   RawInline = show_raw(pandoc.Code),
   RawBlock = show_raw(pandoc.CodeBlock),
-  Link = function(link) -- a link within the notebook has no target here
-    if link.target:sub(1, 1) == '#' then return link.content end
-  end,
-  Header = function(header)
-    header.identifier = ''
-    return header
-  end,
-  Div = function(div) return div.content end,
-  Figure = function(figure) return figure.content end,
-  Str = make_breakable,
-  Code = make_breakable,
 }
+prose.words = { Str = show_word, Code = make_breakable }
 
--- A filter that shows pictures by the template's function, and adds their addresses to a list.
-function prose.with_pictures(addresses)
-  local function show_picture(image)
-    addresses:insert(image.src)
-    local alt = strings.typst_string(pandoc.utils.stringify(image.caption))
-    local call = '#picture(' .. strings.typst_string(image.src) .. ', ' .. alt .. ')'
-    return pandoc.RawInline('typst', call)
-  end
-  return { Image = show_picture }
+local function is_right_to_left(code) return code >= 0x590 and code < 0x900 or code >= 0xFB1D and code < 0xFEFD end
+local function is_left_to_right(code)
+  return code < 0x80 and utf8.char(code):find('%a') or code > 0xBF and not is_right_to_left(code) and code < 0x2000
 end
 
--- Whether the first letter is Hebrew or Arabic.
-local function is_right_to_left(element)
-  for _, code in utf8.codes(pandoc.utils.stringify(element)) do
-    if code >= 0x590 and code < 0x900 then return true end
-    if code > 0xBF or utf8.char(code):find('%a') then return false end
+-- Whether most letters of a block's words are Hebrew or Arabic; code and captions do not count.
+local function is_reversed(block)
+  local balance = 0
+  local function count(word)
+    for _, code in utf8.codes(word.text) do
+      if is_right_to_left(code) then balance = balance + 1 end
+      if is_left_to_right(code) then balance = balance - 1 end
+    end
   end
-  return false
+  if block.t == 'Table' then block.caption = { long = {} } end
+  pandoc.Blocks({ block }):walk({ Str = count })
+  return balance > 0
 end
 
+-- Sets the direction of each block from its letters, unless the text itself has said it.
 function prose.set_direction(blocks)
-  local result = pandoc.Blocks({})
+  local result, open = pandoc.Blocks({}), pandoc.List()
   for _, block in ipairs(blocks) do
-    local reverse = is_right_to_left(block)
+    local raw = block.t == 'RawBlock' and block.text
+    if raw == ']' then
+      open:remove()
+    elseif raw and raw ~= '][' and not raw:find('^#picture%(') then
+      open:insert(raw)
+    end
+    local is_said = open:find_if(function(text) return text:find('dir: ', 1, true) end)
+    local reverse = not raw and not is_said and is_reversed(block:clone())
     if reverse then result:insert(pandoc.RawBlock('typst', '#[#set text(dir: rtl)')) end
     result:insert(block)
     if reverse then result:insert(pandoc.RawBlock('typst', ']')) end

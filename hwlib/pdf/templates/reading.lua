@@ -18,20 +18,46 @@ local function link_to(tag, name)
   return '<a href="' .. address:gsub('"', '&quot;') .. '">' .. address:gsub('<', '&lt;') .. '</a> '
 end
 
--- The text of an opening or closing tag becomes that of a link, if it would load something.
-local function replace_tag(tag)
-  local closing, name = tag:match('^<(/?)(%a+)')
-  local source = EMBEDDING[name:lower()]
-  if source then return closing == '' and link_to(tag, source) or '' end
+-- A function that returns the text of an opening or closing tag as pandoc is to read it: what would
+-- load something becomes a link, and what pandoc would pass over becomes a div or a span.
+local function tag_reader()
+  local is_open = false -- a paragraph that was written as a div, since pandoc drops its attributes
+  local function paragraph(closing, tag)
+    local before = is_open and '</div>' or ''
+    if closing == '/' then
+      is_open = false
+      return before ~= '' and before or tag
+    end
+    local has_layout = tag:find('%salign%s*=') or tag:find('%sdir%s*=') or tag:find('text%-align')
+    is_open = has_layout ~= nil
+    return before .. (is_open and '<div' .. tag:sub(3) or tag)
+  end
+  return function(tag)
+    local closing, name = tag:match('^<(/?)(%a%w*)')
+    name = name:lower()
+    local source, is_opening = EMBEDDING[name], closing == ''
+    if source then return is_opening and link_to(tag, source) or '' end
+    if name == 'details' or name == 'summary' then
+      return is_opening and '<div class="' .. name .. '">' or '</div>'
+    elseif name == 'center' then
+      return is_opening and '<div align="center">' or '</div>'
+    elseif name == 'font' then
+      local colour = is_opening and attribute(tag, 'color') or ''
+      return is_opening and '<span style="color: ' .. colour:gsub('["<>&]', '') .. '">' or '</span>'
+    elseif name == 'p' then
+      return paragraph(closing, tag)
+    end
+    return tag
+  end
 end
 
 local quoted = lpeg.P('"') * (1 - lpeg.P('"')) ^ 0 * '"' + lpeg.P("'") * (1 - lpeg.P("'")) ^ 0 * "'"
 local tag = '<' * lpeg.P('/') ^ -1 * lpeg.R('az', 'AZ') ^ 1 * (quoted + (1 - lpeg.P('>'))) ^ 0 * '>'
 local comment = '<!--' * (1 - lpeg.P('-->')) ^ 0 * '-->'
-local all_tags = lpeg.Cs((comment + lpeg.C(tag) / replace_tag + 1) ^ 0)
 
 local function read_html(html)
-  return pandoc.read((all_tags:match(tables.close_tags(html)):gsub('</?center>', '')), HTML, nil, NO_FILES)
+  local all_tags = lpeg.Cs((comment + lpeg.C(tag) / tag_reader() + 1) ^ 0)
+  return pandoc.read(all_tags:match(tables.close_tags(html)), HTML, nil, NO_FILES)
 end
 
 -- Markdown with HTML in it is written as HTML and read again, so that tags mean what they mean
@@ -52,19 +78,34 @@ local function is_remote(image)
   return image.src:find('^%a[%w+.-]*://') or image.src:find('^//')
 end
 
--- Remote pictures are links to their addresses; within a link their alternative texts.
-local function words_for(image)
-  if not is_remote(image) then return nil end
-  return #image.caption > 0 and image.caption or pandoc.Inlines({ pandoc.Str(image.src) })
+-- An address in few characters: its host and the name of its file.
+local function shorten(address)
+  local host, path = address:match('^%a[%w+.-]*://([^/?#]+)([^?#]*)')
+  if not host or #address <= 40 then return address end
+  local name = path:match('[^/]*$')
+  return host .. (name ~= '' and '/…/' .. name:sub(-30) or '/…')
 end
+
+local function words_of(image)
+  if not is_remote(image) then return nil end
+  return #image.caption > 0 and image.caption or pandoc.Inlines({ pandoc.Str(shorten(image.src)) })
+end
+
+-- Remote pictures are links to their addresses; within a link or a heading their alternative texts.
 local link_pictures = {
   traverse = 'topdown',
+  Header = function(header)
+    header.content = header.content:walk({
+      Image = function(image) return is_remote(image) and image.caption or nil end,
+    })
+    return header
+  end,
   Link = function(link)
-    link.content = link.content:walk({ Image = words_for })
+    link.content = link.content:walk({ Image = words_of })
     return link, false
   end,
   Image = function(image)
-    local words = words_for(image)
+    local words = words_of(image)
     return words and pandoc.Link(words, image.src)
   end,
 }

@@ -79,4 +79,26 @@ function styles.of(cell, sheet)
   return result
 end
 
+-- How bright a colour is, from 0 to 1.
+local function brightness(paint)
+  local r, g, b = paint:match('^rgb%((%d+), (%d+), (%d+)%)$')
+  if r then return (0.3 * r + 0.59 * g + 0.11 * b) / 255 end
+  local hex = paint:match('#(%x+)')
+  if #hex == 3 then hex = hex:gsub('%x', '%0%0') end
+  r, g, b = tonumber(hex:sub(1, 2), 16), tonumber(hex:sub(3, 4), 16), tonumber(hex:sub(5, 6), 16)
+  return (0.3 * r + 0.59 * g + 0.11 * b) / 255
+end
+
+-- A span with its identifier, its class if it is a known one, and a colour that is seen on white.
+function styles.of_span(span)
+  local own, kept, class = read_declarations(span.attributes.style or ''), {}, {}
+  local fill = own['typst:text:fill']
+  if fill and brightness(fill) < 0.65 then kept = { { 'typst:text:fill', fill } } end
+  for _, name in ipairs({ 'mark', 'kbd' }) do
+    if span.classes:includes(name) then class = { name } end
+  end
+  span.attr = pandoc.Attr(span.identifier, class, kept)
+  return span
+end
+
 return styles

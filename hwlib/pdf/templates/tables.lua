@@ -1,5 +1,6 @@
 -- Tables: unclosed tags, colours, alignment, captions, and what is too long or too wide.
 
+local layout = require 'layout'
 local styles = require 'styles'
 local tables = {}
 
@@ -201,11 +202,6 @@ local function group_columns(columns, names)
   return groups
 end
 
-local function strip_attributes(element)
-  element.attr = pandoc.Attr()
-  return element
-end
-
 -- The rows of a long table's beginning and end, and a row that says so.
 local function shorten_rows(rows, count)
   local left_out = #rows - HEAD_ROWS - TAIL_ROWS
@@ -308,11 +304,7 @@ end
 
 -- First of all: tables without content are left out, wide ones are parted, long ones shortened.
 function tables.prepare(colours)
-  local filter = { traverse = 'topdown', Span = strip_attributes }
-  function filter.Div(div)
-    div.attributes = {}
-    return div
-  end
+  local filter = { traverse = 'topdown', Span = styles.of_span, Div = layout.reduce, Header = layout.reduce }
   function filter.Table(grid)
     if not has_content(grid) then return {}, false end
     local contents = unwrap(grid)
