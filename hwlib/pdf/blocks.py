@@ -35,6 +35,7 @@ class TextBlock:
 
     cell: int
     lines: list[Line]
+    is_notice: bool = False
 
 
 @dataclass(frozen=True)

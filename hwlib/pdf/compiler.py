@@ -27,7 +27,9 @@ from hwlib.pdf.fonts import BUNDLED
 from hwlib.pdf.lines import text_lines
 from hwlib.pdf.pandoc import Markup
 from hwlib.pdf.pictures import PictureFile
+from hwlib.pdf.receipt import FILE, Standard, write_receipt
 
+MOST_COMPILES = 150  # in search of what Typst cannot set
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -75,28 +77,47 @@ def pictures_of(block: Block) -> list[PictureFile]:
 class Compiler:
     """Compiles the blocks of one document; its files lie in ``folder``."""
 
-    def __init__(self, document: Document, keywords: list[str], folder: Path):
+    def __init__(self, document: Document, folder: Path):
         self.document = document
-        self.keywords = keywords
         self.folder = folder
+        self.compiles = 0
         for path in [*BUNDLED, *TEMPLATES.glob("*.typ")]:
             shutil.copy(path, folder)
         for picture in (picture for block in document.blocks for picture in pictures_of(block)):
             (folder / picture.name).write_bytes(picture.content)
 
-    def compile(self, blocks: list[Block]) -> bytes:
+    def compile(self, blocks: list[Block], standard: Standard = "PDF 1.7") -> bytes:
         """Return the PDF of these blocks, or raise Typst's error."""
-        data = asdict(self.document.title_block) | {"keywords": self.keywords}
+        self.compiles += 1
+        document = replace(self.document, blocks=blocks)
+        data = asdict(document.title_block) | {"language": document.facts.language}
+        data["keywords"] = [f"sha256:{document.facts.hash}"]
         data["blocks"] = [typst_data(block) for block in blocks]
+        receipt = write_receipt(document, standard)
         (self.folder / "document.json").write_text(json.dumps(data), encoding="utf-8")
+        (self.folder / FILE).write_text(receipt.to_json(), encoding="utf-8")
         source, folder = str(self.folder / "notebook.typ"), str(self.folder)
-        return typst.compile(source, root=folder, font_paths=[folder])
+        return typst.compile(
+            source,
+            root=folder,
+            font_paths=[folder],
+            pdf_standards="ua-1" if standard == "PDF/UA-1" else None,
+        )
+
+    def compile_accessibly(self) -> bytes:
+        """Return the PDF of the document, by the standard PDF/UA-1 if it can hold."""
+        with suppress(typst.TypstError):
+            return self.compile(self.document.blocks, "PDF/UA-1")
+        return self.compile(self.document.blocks)
 
     def settable(self, blocks: list[Block]) -> list[tuple[Block, str]]:
         """Return each block with "", or its text as written with a warning if Typst cannot set it.
 
-        Half of the blocks are compiled at a time, so that a few bad ones cost few compiles.
+        Half of the blocks are compiled at a time, so that a few bad ones cost few compiles. If
+        there are very many, whole groups are shown as they were written.
         """
+        if self.compiles > MOST_COMPILES:
+            return [as_written(block, "too many other cells cannot be set") for block in blocks]
         try:
             self.compile(blocks)
             return [(block, "") for block in blocks]
@@ -108,6 +129,8 @@ class Compiler:
 
     def settable_formulas(self, formulas: list[Formula]) -> list[Formula]:
         """Return the formulas, those without their setting that Typst cannot set."""
+        if self.compiles > MOST_COMPILES:
+            return [replace(formula, setting=None) for formula in formulas]
         markup = Markup("".join(f"#formula({number})" for number in range(len(formulas))))
         try:
             self.compile([MarkupBlock(0, "", markup, {}, False, formulas)])
@@ -136,6 +159,8 @@ class Compiler:
 
 def as_written(block: Block, reason: str) -> tuple[Block, str]:
     """Return what stands for a block that Typst cannot set, and a warning."""
+    if not isinstance(block, MarkupBlock | FigureBlock):  # text, which can always be set
+        return block, ""
     if isinstance(block, MarkupBlock):
         warning = f"Cell {block.cell} is shown as plain text: {reason}"
         return TextBlock(block.cell, text_lines(block.text)), warning
@@ -143,20 +168,21 @@ def as_written(block: Block, reason: str) -> tuple[Block, str]:
     return TextBlock(block.cell, text_lines("[An output that cannot be set.]")), warning
 
 
-def compile_document(document: Document, keywords: list[str]) -> tuple[bytes, Document]:
+def compile_document(document: Document) -> tuple[bytes, Document]:
     """Return the PDF, and the document as it was set: texts that Typst does not understand stand
     there as they were written, with a warning. PdfError if it cannot be set.
     """
     with tempfile.TemporaryDirectory(prefix="typstpdf-") as folder:
-        compiler = Compiler(document, keywords, Path(folder))
+        compiler = Compiler(document, Path(folder))
         with suppress(typst.TypstError):
-            return compiler.compile(document.blocks), document
+            return compiler.compile_accessibly(), document
         try:
             compiler.compile([])
             pairs = compiler.settable(document.blocks)
             blocks = [block for block, _ in pairs]
             warnings = document.warnings + [warning for _, warning in pairs if warning]
-            return compiler.compile(blocks), replace(document, blocks=blocks, warnings=warnings)
+            compiler.document = replace(document, blocks=blocks, warnings=warnings)
+            return compiler.compile_accessibly(), compiler.document
         except typst.TypstError as error:
             reason = str(error).split("\n")[0]
             raise PdfError(f"Typst could not set the notebook: {reason}") from error

@@ -1,6 +1,11 @@
 """The whole document as typed data: a title block, and the blocks that are printed."""
 
+import hashlib
+import json
 import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -25,6 +30,12 @@ from hwlib.pdf.outputs import notice_block
 from hwlib.pdf.pandoc import MARKDOWN, Markup, Piece, to_typst
 from hwlib.pdf.pictures import find_picture
 
+# The first word of the names that Unicode gives to letters → a language that is written with them.
+# What is written from right to left is marked in the text, as PDF readers reverse whole documents.
+SCRIPTS = {
+    "CJK": "zh", "HIRAGANA": "ja", "KATAKANA": "ja", "HANGUL": "ko", "CYRILLIC": "ru",
+    "GREEK": "el", "THAI": "th", "DEVANAGARI": "hi",
+}  # fmt: skip
 INFO = "application/vnd.typstpdf+json"  # what a cell displays for the title block
 
 
@@ -40,12 +51,56 @@ class TitleBlock:
 
 
 @dataclass(frozen=True)
+class Facts:
+    """What is known of a notebook as a whole: the SHA-256 of its content, its cells by type, and
+    the language of its texts.
+    """
+
+    hash: str = ""
+    cells: dict[str, int] = field(default_factory=dict)
+    language: str = "en"
+
+
+@dataclass(frozen=True)
 class Document:
-    """A notebook as it is printed; ``warnings`` say what could not be read."""
+    """A notebook as it is printed; ``warnings`` say what could not be read or set, ``missing`` what
+    the proof did not find.
+    """
 
     title_block: TitleBlock
     blocks: list[Block]
-    warnings: list[str]
+    warnings: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    facts: Facts = Facts()
+
+
+def notebook_hash(notebook: NotebookNode) -> str:
+    """Return the SHA-256 of a notebook's content; the PDF carries it, which ties them together."""
+    return hashlib.sha256(json.dumps(notebook, sort_keys=True).encode()).hexdigest()
+
+
+def script_of(letter: str) -> str:
+    """Return the first word of a letter's name in Unicode, which names its script."""
+    return unicodedata.name(letter, "").partition(" ")[0]
+
+
+def find_language(texts: Iterable[str]) -> str:
+    """Return the code (ISO 639) of the language that most letters belong to by their script alone;
+    English for Latin letters.
+    """
+    letters = (letter for text in texts for letter in text if letter.isalpha())
+    languages = Counter(SCRIPTS.get(script_of(letter), "en") for letter in letters)
+    if languages["ja"]:  # Japanese has Chinese characters too
+        languages["ja"] += languages.pop("zh", 0)
+    return max(languages, key=lambda language: languages[language], default="en")
+
+
+def find_facts(notebook: NotebookNode) -> Facts:
+    """Return what is known of a notebook as a whole."""
+    texts = (str(node.source) for node in notebook.cells if node.cell_type == "markdown")
+    cells = Counter(str(node.cell_type) for node in notebook.cells)
+    cells["hidden"] = sum(has_tag(node, "remove-cell") for node in notebook.cells)
+    return Facts(notebook_hash(notebook), dict(sorted(cells.items())), find_language(texts))
 
 
 def read_title_block(notebook: NotebookNode, title: str) -> TitleBlock:

@@ -4,9 +4,8 @@
 sets the page. After the build the PDF is read back and held against the notebook.
 """
 
-import hashlib
-import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,8 @@ from traitlets import Bool
 
 from hwlib.pdf.blocks import Block, FigureBlock, TextBlock
 from hwlib.pdf.cells import Switches
-from hwlib.pdf.compiler import compile_document
-from hwlib.pdf.document import Document, TitleBlock, read_document
+from hwlib.pdf.compiler import compile_document, pictures_of
+from hwlib.pdf.document import Document, TitleBlock, find_facts, read_document
 from hwlib.pdf.errors import PdfError, show_as_sentence
 from hwlib.pdf.fonts import replace_surrogates, replace_unprintable
 from hwlib.pdf.lines import text_lines
@@ -29,23 +28,21 @@ from hwlib.pdf.proof import Missing, find_missing, summarize
 UNREADABLE = (NotJSONError, nbformat.ValidationError, UnicodeDecodeError, AttributeError, KeyError)
 
 
-def notebook_hash(notebook: NotebookNode) -> str:
-    """Return the SHA-256 of a notebook's content; the PDF carries it, which ties them together."""
-    return hashlib.sha256(json.dumps(notebook, sort_keys=True).encode()).hexdigest()
-
-
 def source_document(notebook: NotebookNode) -> Document:
     """Return the cells' sources as plain text: the last resort if nothing else can be printed."""
     cells = enumerate(notebook.cells, start=1)
     blocks: list[Block] = [TextBlock(place, text_lines(str(node.source))) for place, node in cells]
-    return Document(TitleBlock("Notebook"), blocks, [])
+    return Document(TitleBlock("Notebook"), blocks)
 
 
-def lost_figures(wanted: Document, printed: Document) -> list[Missing]:
-    """Return the figures that were left out because Typst could not set them."""
-    kept = {b.number for b in printed.blocks if isinstance(b, FigureBlock)}
-    figures = (b for b in wanted.blocks if isinstance(b, FigureBlock) and b.number not in kept)
-    return [Missing(figure.cell, "figure", figure.alt) for figure in figures]
+def lost_pictures(wanted: Document, printed: Document) -> list[Missing]:
+    """Return the figures and pictures that were left out because Typst could not set them."""
+    kept = {picture for block in printed.blocks for picture in pictures_of(block)}
+    lost = ((b, p) for b in wanted.blocks for p in pictures_of(b) if p not in kept)
+    return [
+        Missing(block.cell, "figure", block.alt if isinstance(block, FigureBlock) else picture.name)
+        for block, picture in lost
+    ]
 
 
 class TypstPDFExporter(Exporter):
@@ -90,21 +87,24 @@ class TypstPDFExporter(Exporter):
                 "has them (on Debian fonts-noto-color-emoji, fonts-noto-cjk or fonts-noto-core).",
                 " ".join(unprintable),
             )
-        keywords = [f"sha256:{notebook_hash(nb)}"]
+        facts = find_facts(nb)
         prepared, resources = self.prepare(printable, resources, **options)
         try:
-            wanted = self.read(prepared, resources)
-            pdf, document = compile_document(wanted, keywords)
+            wanted = replace(self.read(prepared, resources), facts=facts)
+            pdf, document = compile_document(wanted)
         except PdfError as error:
             if self.strict:
                 raise
             self.log.warning("Only the sources of the cells are printed: %s", error)
-            wanted = source_document(printable)
-            pdf, document = compile_document(wanted, keywords)
+            wanted = replace(source_document(printable), facts=facts)
+            pdf, document = compile_document(wanted)
         for warning in document.warnings:
             self.log.warning("%s", warning)
-        missing = find_missing(pdf, document.blocks, document.title_block.title)
-        self.report([*lost_figures(wanted, document), *missing])
+        missing = lost_pictures(wanted, document)
+        missing += find_missing(pdf, document.blocks, document.title_block.title)
+        self.report(missing)
+        if missing:  # which the receipt names
+            pdf, _ = compile_document(replace(document, missing=[str(piece) for piece in missing]))
         return pdf, resources
 
     def prepare(
@@ -122,9 +122,9 @@ class TypstPDFExporter(Exporter):
         name, switches = metadata.get("name", "Notebook"), Switches.of(self.config)
         return read_document(nb, name, folder, switches)
 
-    def describe(self, nb: NotebookNode) -> Document:
+    def describe(self, nb: NotebookNode, resources: Any = None) -> Document:
         """Return what the PDF is made from and held against."""
-        return self.read(*self.prepare(nb))
+        return self.read(*self.prepare(nb, resources))
 
     def report(self, missing: list[Missing]) -> None:
         """Warn of what the proof did not find; PdfError with ``strict``."""

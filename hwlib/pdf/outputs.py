@@ -65,7 +65,7 @@ FORMULA = re.compile(
 
 def notice_block(cell: int, text: str) -> TextBlock:
     """Return a comment in place of what cannot be printed."""
-    return TextBlock(cell, text_lines(text, "comment"))
+    return TextBlock(cell, text_lines(text, "comment"), is_notice=True)
 
 
 def browser_notice(cell: int, kind: str) -> TextBlock:

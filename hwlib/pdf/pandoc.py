@@ -47,6 +47,7 @@ class Markup:
     cells: list[str] = field(default_factory=list)  # those in tables
     spans: list[str] = field(default_factory=list)  # those in cells of several rows
     notes: list[str] = field(default_factory=list)  # those in footnotes
+    tables: int = 0  # their number
     unset: list[int] = field(default_factory=list)  # the formulas that stand as text within code
 
 

@@ -19,7 +19,8 @@ from hwlib.common.results import (
 )
 from hwlib.pdf import proof
 from hwlib.pdf.blocks import MarkupBlock
-from hwlib.pdf.exporter import TypstPDFExporter, notebook_hash
+from hwlib.pdf.document import notebook_hash
+from hwlib.pdf.exporter import TypstPDFExporter
 from hwlib.submission.bundle import BundleError, read_bundle
 from hwlib.submission.report import CatScore, DigitScore, Report
 from hwlib.submission.score import ScoreRequest, score

@@ -12,13 +12,13 @@ from hwlib.pdf.pandoc import Markup
 
 
 def document(*blocks) -> Document:
-    return Document(TitleBlock("Title"), list(blocks), [])
+    return Document(TitleBlock("Title"), list(blocks))
 
 
 def test_markup_that_cannot_be_set_is_shown_as_written():
     bad = MarkupBlock(3, "as *written*", Markup("$ unknown.symbol $"), {}, is_output=False)
     good = MarkupBlock(4, "", Markup("a *second* text"), {}, is_output=False)
-    pdf, printed = compile_document(document(bad, good), [])
+    pdf, printed = compile_document(document(bad, good))
     assert "as *written*" in text_of(pdf) and "a second text" in text_of(pdf)
     assert printed.blocks == [TextBlock(3, text_lines("as *written*")), good]
     (warning,) = printed.warnings
@@ -26,11 +26,11 @@ def test_markup_that_cannot_be_set_is_shown_as_written():
 
 
 def test_a_title_that_cannot_be_set_is_an_error():
-    impossible = Document(TitleBlock("Title", date=["2024", "13", "1"]), [], [])
+    impossible = Document(TitleBlock("Title", date=["2024", "13", "1"]), [])
     with pytest.raises(PdfError, match="could not set the notebook"):
-        compile_document(impossible, [])
+        compile_document(impossible)
 
 
 def test_a_block_prints_its_count():
-    pdf, _ = compile_document(document(CodeBlock(1, text_lines("x = 1"), "17", False)), [])
+    pdf, _ = compile_document(document(CodeBlock(1, text_lines("x = 1"), "17", False)))
     assert "In [17]" in text_of(pdf) and "x = 1" in text_of(pdf)

@@ -12,7 +12,8 @@ from pdf.helpers import code, ink, png, result, text_of
 from support import ROOT
 
 from hwlib.pdf import proof
-from hwlib.pdf.exporter import PdfError, TypstPDFExporter, make_pdf, notebook_hash
+from hwlib.pdf.document import notebook_hash
+from hwlib.pdf.exporter import PdfError, TypstPDFExporter, make_pdf
 
 
 def nbconvert(folder, content: str) -> subprocess.CompletedProcess:
@@ -43,9 +44,7 @@ def incomplete(monkeypatch) -> nbformat.NotebookNode:
     notebook = new_notebook(cells=[code("complete = 1")])
     exporter = TypstPDFExporter()
     good, _ = exporter.from_notebook_node(notebook)
-    monkeypatch.setattr(
-        "hwlib.pdf.exporter.compile_document", lambda document, keywords: (good, document)
-    )
+    monkeypatch.setattr("hwlib.pdf.exporter.compile_document", lambda document: (good, document))
     notebook.cells[0].source += "\nextra = 2\nmore = 3"
     return notebook
 

@@ -16,7 +16,7 @@ from support import STEM
 from hwlib.cli import main
 from hwlib.common.results import CLAIMS, CatResults, Claims, RunResults
 from hwlib.pdf import TypstPDFExporter
-from hwlib.pdf.exporter import notebook_hash
+from hwlib.pdf.document import notebook_hash
 from hwlib.submission import verify as verification
 from hwlib.submission.bundle import BundleError
 from hwlib.submission.report import CatScore, DigitScore

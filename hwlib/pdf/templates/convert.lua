@@ -19,6 +19,7 @@ local levels = layout.levels()
 local function convert(piece)
   local addresses = pandoc.List()
   local document, unset = maths.restore(reading.read(piece), piece.formulas)
+  local number_of_tables = tables.count(document)
   document = document:walk(tables.prepare(styles.read(piece.text)))
   local title = layout.find_title(document, piece.formulas, piece.is_first)
   local result = collect(document)
@@ -26,7 +27,7 @@ local function convert(piece)
   document = document:walk(pictures.filter(addresses)):walk(links.filter):walk(maths.filter):walk(layout.filter)
   document.blocks = prose.set_direction(document.blocks)
   result.markup = pandoc.write(document, 'typst-smart') -- quotes as written
-  result.title, result.pictures, result.unset = title, addresses, unset
+  result.title, result.tables, result.pictures, result.unset = title, number_of_tables, addresses, unset
   return result
 end
 

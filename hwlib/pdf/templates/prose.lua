@@ -31,18 +31,20 @@ local function is_left_to_right(code)
   return code < 0x80 and utf8.char(code):find('%a') or code > 0xBF and not is_right_to_left(code) and code < 0x2000
 end
 
--- Whether most letters of a block's words are Hebrew or Arabic; code and captions do not count.
-local function is_reversed(block)
-  local balance = 0
+-- Hebrew ("he") or Arabic ("ar") if most letters of a block's words are; code and captions do not
+-- count.
+local function reversed_language(block)
+  local balance, hebrew = 0, 0
   local function count(word)
     for _, code in utf8.codes(word.text) do
       if is_right_to_left(code) then balance = balance + 1 end
       if is_left_to_right(code) then balance = balance - 1 end
+      if code >= 0x590 and code < 0x600 then hebrew = hebrew + 1 end
     end
   end
   if block.t == 'Table' then block.caption = { long = {} } end
   pandoc.Blocks({ block }):walk({ Str = count })
-  return balance > 0
+  return balance > 0 and (hebrew > 0 and 'he' or 'ar') or nil
 end
 
 -- Sets the direction of each block from its letters, unless the text itself has said it.
@@ -56,10 +58,10 @@ function prose.set_direction(blocks)
       open:insert(raw)
     end
     local is_said = open:find_if(function(text) return text:find('dir: ', 1, true) end)
-    local reverse = not raw and not is_said and is_reversed(block:clone())
-    if reverse then result:insert(pandoc.RawBlock('typst', '#[#set text(dir: rtl)')) end
+    local language = not raw and not is_said and reversed_language(block:clone())
+    if language then result:insert(pandoc.RawBlock('typst', '#[#set text(dir: rtl, lang: "' .. language .. '")')) end
     result:insert(block)
-    if reverse then result:insert(pandoc.RawBlock('typst', ']')) end
+    if language then result:insert(pandoc.RawBlock('typst', ']')) end
   end
   return result
 end

@@ -290,6 +290,13 @@ local function has_content(grid)
   return pictures > 0 or pandoc.utils.stringify(pandoc.Blocks({ grid })) ~= ''
 end
 
+-- The number of tables that have a content.
+function tables.count(document)
+  local number = 0
+  document:walk({ Table = function(grid) number = number + (has_content(grid) and 1 or 0) end })
+  return number
+end
+
 -- The contents of a table's cells, one after another, if there are tables among them.
 local function unwrap(grid)
   local contents, nested = pandoc.Blocks(grid.caption.long), false
