@@ -16,7 +16,8 @@ BUNDLED = [
     FOLDER / f"{name}.ttf"
     for name in ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono", "DejaVuSansMono-Bold")
 ]  # what the text fonts that Typst brings can print, these can, and much more
-INVISIBLE = {"Cc", "Cf", "Cs", "Mn", "Zs", "Zl", "Zp"}  # categories without glyphs of their own
+INVISIBLE = {"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"}  # categories without glyphs of their own
+SELECTORS = {*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}  # they choose between glyphs
 
 
 def coverage(path: str) -> set[int]:
@@ -30,6 +31,7 @@ def coverage(path: str) -> set[int]:
 def unprintable(text: str) -> list[str]:
     """Return the characters of ``text`` that no font at hand can print, sorted."""
     left = {ord(c) for c in set(text) if c > "\x7f" and unicodedata.category(c) not in INVISIBLE}
+    left -= SELECTORS
     system = [font.path for font in typst.Fonts().fonts() if font.path] if left else []
     for path in dict.fromkeys([*map(str, BUNDLED), *system]):
         if left:

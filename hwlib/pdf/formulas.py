@@ -236,7 +236,7 @@ class Translator:
         while True:
             first_tag = len(self.tags)
             parts = self.parts(inner)
-            rows.parts[-1] += parts
+            rows.parts[-1] += [part for part in parts if part.strip()]
             rows.cells[-1].append(join(parts))
             item = self.stream.peek()
             is_last = item in ends or not item

@@ -3,6 +3,7 @@
 import io
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, assert_never
 
@@ -18,6 +19,9 @@ MARK = "↪"  # where the template goes on with a line
 UNSEEN = dict.fromkeys(map(ord, f"\u00ad\u200b\u200c\u200d\u200e\u200f\ufe0e\ufe0f\ufeff{MARK}"))
 NEAR = 4000  # letters: what is found farther ahead may be another of the same
 UNMISTAKABLE = 30  # letters of a piece that hardly stands twice
+PARTED_LETTERS = 16  # by which the beginning of a piece is found that a page's end parts
+MOST_PLACES = 100  # at which such a beginning may stand
+MARKED_LETTERS = 2  # that PDFium may give twice, besides one for each vowel point
 MARGINS = (52, 46)  # points at a page's top and foot that hold its header and footer
 RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff]")
 
@@ -110,33 +114,71 @@ class Reader:
         """
         if self.find(wanted):
             return True
-        low, high = 0, len(wanted)  # the longest beginning that can be found
-        while high - low > 1:
-            middle = (low + high) // 2
-            found = self.text.find(wanted[:middle], self.position) >= 0
-            low, high = (middle, high) if found else (low, middle)
-        start = self.text.find(wanted[:low], self.position)
-        rest = self.text.find(wanted[low:], start + low, start + low + NEAR)
-        if low == 0 or rest < 0:
-            return False
-        self.position = rest + len(wanted) - low
-        return True
+        beginning = wanted[: min(len(wanted) // 2, PARTED_LETTERS)]
+        start = self.text.find(beginning, self.position) if beginning else -1
+        for _ in range(MOST_PLACES):
+            if start < 0:
+                return False
+            length = common_length(wanted, self.text[start : start + len(wanted)])
+            rest = self.text.find(wanted[length:], start + length, start + len(wanted) + NEAR)
+            if rest >= 0:
+                self.position = rest + len(wanted) - length
+                return True
+            start = self.text.find(beginning, start + 1)
+        return False
+
+
+def common_length(first: str, second: str) -> int:
+    """Return the number of characters with which both texts begin."""
+    pairs = zip(first, second, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))
+
+
+def holds_letters(text: str, word: str, others: int) -> bool:
+    """Return whether the letters of a word stand together in a text, in whatever order and with at
+    most some ``others`` among them.
+    """
+    missing, length = Counter(word), len(word) + others
+    lacking = len(word)
+    for place, letter in enumerate(text):
+        if missing[letter] > 0:
+            lacking -= 1
+        missing[letter] -= 1
+        if place >= length:
+            left = text[place - length]
+            missing[left] += 1
+            if missing[left] > 0:
+                lacking += 1
+        if lacking == 0:
+            return True
+    return False
 
 
 def holds_both_ways(text: str, piece: str) -> bool:
     """Return whether a page's letters hold a piece's words, as written or in the order they are
-    seen; lam and alef are one glyph, which keeps its order.
+    seen. PDFium parts words at digits, marks and ligatures, and turns the parts around.
     """
-    words = re.findall(r"[\u0590-\u08ff]+|[^\W_\u0590-\u08ff]+", unmarked(piece))
+    words = re.findall(r"[\u0590-\u08ff]+|[^\W_\u0590-\u08ff]+", piece)
+    pairs = ((letters(word), MARKED_LETTERS + count_marks(word)) for word in words)
     return all(
-        any(way in text for way in (word, word[::-1], word[::-1].replace("ال", "لا")))
-        for word in map(letters, words)
+        word in text or word[::-1] in text or holds_letters(text, word, others)
+        for word, others in pairs
     )
 
 
-def unmarked(text: str) -> str:
-    """Return the text without accents and vowel points."""
-    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+def marked_pattern(text: str) -> re.Pattern[str]:
+    """Return a pattern of a text's letters, of which PDFium gives those with a mark twice."""
+    plain = unicodedata.normalize("NFKD", text)
+    pairs = zip(plain, [*plain[1:], ""], strict=True)
+    kept = ((c, mark) for c, mark in pairs if letters(c))
+    return re.compile(
+        "".join(re.escape(letters(c)) + "+" * bool(m and unicodedata.combining(m)) for c, m in kept)
+    )
+
+
+def count_marks(text: str) -> int:
+    """Return the number of accents and vowel points."""
+    return sum(unicodedata.combining(c) > 0 for c in unicodedata.normalize("NFKD", text))
 
 
 def alternative_texts(tag: PdfObject | None) -> Iterator[str]:
@@ -179,6 +221,7 @@ class Proof:
         opened = pypdfium2.PdfDocument(pdf)
         text = read_text(opened)
         self.strict, self.loose = Reader(squeeze(text)), Reader(letters(text))
+        self.is_reversed = bool(RIGHT_TO_LEFT.search(text))
         self.formulas = read_formulas(opened)
         self.bookmarks = [letters(item.get_title()) for item in opened.get_toc()]
         root = PdfReader(io.BytesIO(pdf)).root_object
@@ -202,6 +245,18 @@ class Proof:
             return piece in self.formulas
         if RIGHT_TO_LEFT.search(piece):
             return holds_both_ways(self.loose.text, piece)
+        if self.holds_in_order(kind, piece):
+            return True
+        if self.is_reversed:  # PDFium turns around all that stands beside such text
+            return holds_both_ways(self.loose.text, piece)
+        return count_marks(piece) > 0 and bool(marked_pattern(piece).search(self.loose.text))
+
+    def holds_in_order(
+        self,
+        kind: Literal["title", "text", "footnote", "line", "table cell", "spanning cell"],
+        piece: str,
+    ) -> bool:
+        """Return whether the PDF holds a text behind the one before."""
         if kind == "title" or kind == "footnote":  # out of the order
             return letters(piece) in self.loose.text
         if kind == "text" or not piece.isascii():

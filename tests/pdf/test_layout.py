@@ -10,6 +10,7 @@ from pdf.helpers import blocks_of, code, convert, describe, png, result, squeeze
 from pypdf import PdfReader
 
 from hwlib.pdf.compiler import compile_document
+from hwlib.pdf.receipt import read_receipt
 
 
 def convert_text(*texts: str) -> bytes:
@@ -67,6 +68,13 @@ def test_a_title_is_printed_once_unless_it_holds_more_than_words():
     assert "#formula" in markup_of("# With $x$")
     outputs = code("f()", result(text__markdown="# An output"))
     assert describe(outputs).title_block.title == "Notebook"
+
+
+def test_a_heading_s_line_breaks_are_blanks_and_pictures_alone_are_no_heading():
+    picture = f"![](data:image/png;base64,{png(9, 9)})"
+    pdf = convert_text(f"# T\n\n## one<br>two\n\n## {picture}\n\n## <!-- -->\n\n## last")
+    assert [i.get_title() for i in pypdfium2.PdfDocument(pdf).get_toc()] == ["one two", "last"]
+    assert read_receipt(pdf).standard == "PDF/UA-1"
 
 
 def test_no_level_of_headings_is_skipped():
@@ -216,11 +224,23 @@ def test_words_after_markup_are_words(text):
     assert ".b" in text_of(pdf) or ".b" not in text
 
 
+def test_dashes_and_dots_stand_as_they_are_written():
+    text = "a--b c---d e...f g-?h i--j.k -1 2-3 ... -- (x--y)"
+    assert text in " ".join(text_of(convert_text(text)).replace("\u2212", "-").split())
+    cell = f"| a | b |\n|---|---|\n| {text} | x |"
+    assert text in " ".join(text_of(convert_text(cell)).replace("\u2212", "-").split())
+
+
 def test_footnotes_may_be_defined_in_another_cell():
     pdf = convert_text("One[^a] and two[^b].", "[^a]: The first\n    goes on.\n\n[^b]: The second.")
     text = " ".join(text_of(pdf).split())
     assert "The first goes on." in text and "The second." in text
     assert text.count("The second.") == 1
+
+
+def test_a_footnote_without_a_mark_is_a_text_and_its_formulas_are_proven():
+    pdf = convert_text("[^used]: A note with $x$.\n\n[^lost]: Nobody marks $y$.", "Here[^used].")
+    assert "lost: Nobody marks" in " ".join(text_of(pdf).split())
 
 
 def test_a_note_within_code_is_code():

@@ -6,8 +6,9 @@ import unicodedata
 import pypdfium2
 import pytest
 from nbformat.v4 import new_markdown_cell
-from pdf.helpers import blocks_of, code, convert, result, text_of
+from pdf.helpers import blocks_of, code, convert, describe, result, text_of
 
+from hwlib.pdf.compiler import compile_document
 from hwlib.pdf.formula_proof import count_signs, read_formulas, wanted_signs
 from hwlib.pdf.formulas import translate
 from hwlib.pdf.proof import find_missing
@@ -117,6 +118,14 @@ def test_formulas_from_right_to_left_and_signs_that_overlap_are_found():
 def test_formulas_have_their_tex_as_alternative_text():
     pdf = convert(new_markdown_cell("# T\n\n## On $x^2$\n\nand $\\frac a b$"))
     assert set(read_formulas(pypdfium2.PdfDocument(pdf))) == {"x^2", r"\frac a b"}
+
+
+def test_a_wide_formula_with_its_number_in_the_last_line_is_set():
+    lines = " ".join(f"+ \\left(a_{{{n}}} b_{{{n}}}\\right)^{{-1}}\n" for n in range(40))
+    text = f"$$\ns = {lines} . \\tag{{139.5}}\n$$"
+    (block,) = describe(new_markdown_cell(text)).blocks
+    (formula,) = compile_document(describe(new_markdown_cell(text)))[1].blocks[0].formulas
+    assert block.formulas[0].setting == formula.setting is not None
 
 
 def test_wide_formulas_stay_on_the_page_and_readable():

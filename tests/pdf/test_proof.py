@@ -74,3 +74,32 @@ def test_words_from_right_to_left_are_found_in_both_orders():
     seen = letters("snakecase \u05dd\u05d5\u05dc\u05e9 \u0645\ufefb\u0633")
     assert holds_both_ways(seen, piece)
     assert not holds_both_ways(seen, "\u05e9\u05dc\u05d2")
+
+
+def test_a_piece_parted_by_a_page_s_end_is_not_taken_for_one_that_begins_alike():
+    alike = [f"common beginning of pieces, continued by {n} of many numbers" for n in range(9)]
+    wanted = letters("common beginning of pieces, continued by the one that we want")
+    page = wanted[:30] + "foot" + wanted[30:]
+    reader = Reader(letters("".join(alike)) + page + "end")
+    assert reader.find_parted(wanted) and reader.find("end")
+    assert not Reader(letters("".join(alike)) + wanted[:30]).find_parted(wanted)
+
+
+def test_words_from_right_to_left_are_found_in_any_order_of_their_letters():
+    page = letters("המזהה 0002354nm בסרט יבדנچعدی")
+    assert holds_both_ways(page, "המזהה nm0002354")
+    assert not holds_both_ways(page, "המזהה nm0002355")
+    assert not holds_both_ways(page, "המזהה שאבד")
+
+
+def test_a_title_that_is_not_on_the_pages_is_found():
+    pdf = convert(new_markdown_cell("# Kept title\n\ntext"))
+    assert find_missing(pdf, [], "Kept title") == []
+    (missing,) = find_missing(pdf, [], "Lost title")
+    assert str(missing) == "the notebook has the title 'Lost title', the PDF does not"
+
+
+def test_long_titles_and_characters_without_a_font_stay_on_the_page():
+    assert convert(new_markdown_cell(f"# {'very_long_name_' * 12}\n\ntext"))
+    unprintable = "\U00012000" * 10  # cuneiform, in no font here
+    assert convert(new_markdown_cell(f"{unprintable}**{unprintable}**{unprintable}"), strict=True)

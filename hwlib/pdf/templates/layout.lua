@@ -95,6 +95,7 @@ local function show_figure(figure)
 end
 
 local function show_header(header)
+  if pandoc.utils.stringify(header) == '' then return pandoc.Para(header.content) end
   local names = header.classes
   header.attr = pandoc.Attr(header.identifier)
   return wrap(pandoc.Blocks({ header }), names)

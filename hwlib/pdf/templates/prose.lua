@@ -1,18 +1,25 @@
 -- Words, raw code, and the direction of writing.
 
+local strings = require 'strings'
 local prose = {}
 local LONG = 30 -- letters of a word that may be broken anywhere
 
+-- Addresses, and characters without a font, which stand as U+XXXX, may be broken as well.
 local function make_breakable(element)
-  if utf8.len(element.text) <= LONG and not element.text:find('%w://') then return element end
+  local text = element.text
+  if utf8.len(text) <= LONG and not text:find('%w://') and not text:find('U%+%x%x%x%x') then return element end
   return pandoc.Inlines({ pandoc.RawInline('typst', '#breakable['), element, pandoc.RawInline('typst', ']') })
 end
 
--- Typst would take ".b" behind bold or a formula for one of its fields.
+-- Typst would take ".b" behind bold or a formula for one of its fields, "--" for a dash, "..." for
+-- one character and "-?" for none.
 local function show_word(word)
-  if not word.text:find('^%.%a') then return make_breakable(word) end
-  local rest = pandoc.Str(word.text:sub(2))
-  return pandoc.Inlines({ pandoc.RawInline('typst', '\\.'), rest })
+  local text = word.text
+  if text:find('%-%-') or text:find('%.%.%.') or text:find('%-%?') then
+    return make_breakable(pandoc.RawInline('typst', '#' .. strings.typst_string(text) .. ';'))
+  end
+  if not text:find('^%.%a') then return make_breakable(word) end
+  return pandoc.Inlines({ pandoc.RawInline('typst', '\\.'), pandoc.Str(text:sub(2)) })
 end
 
 local function show_raw(element)

@@ -97,6 +97,7 @@ local link_pictures = {
   Header = function(header)
     header.content = header.content:walk({
       Image = function(image) return is_remote(image) and image.caption or nil end,
+      LineBreak = function() return pandoc.Space() end, -- bookmarks end there
     })
     return header
   end,
