@@ -21,7 +21,12 @@ from hwlib.pdf.cells import Switches
 from hwlib.pdf.compiler import compile_document, pictures_of
 from hwlib.pdf.document import Document, TitleBlock, find_facts, read_document
 from hwlib.pdf.errors import PdfError, show_as_sentence
-from hwlib.pdf.fonts import replace_surrogates, replace_unprintable
+from hwlib.pdf.fonts import (
+    replace_characters,
+    replace_surrogates,
+    replace_unprintable,
+    unprintable,
+)
 from hwlib.pdf.lines import text_lines
 from hwlib.pdf.proof import Missing, find_missing, summarize
 
@@ -80,12 +85,12 @@ class TypstPDFExporter(Exporter):
         nb, surrogates = replace_surrogates(nb)
         if surrogates:
             self.log.warning("%d surrogates are printed as U+FFFD.", surrogates)
-        printable, unprintable = replace_unprintable(nb)
-        if unprintable:
+        printable, replaced = replace_unprintable(nb)
+        if replaced:
             self.log.warning(
                 "No font here has the characters %s; they are printed as U+... Install a font that "
                 "has them (on Debian fonts-noto-color-emoji, fonts-noto-cjk or fonts-noto-core).",
-                " ".join(unprintable),
+                " ".join(replaced),
             )
         facts = find_facts(nb)
         prepared, resources = self.prepare(printable, resources, **options)
@@ -119,8 +124,9 @@ class TypstPDFExporter(Exporter):
         """Return what the PDF is made from."""
         metadata = resources.get("metadata", {})
         folder = Path(metadata.get("path") or ".")
-        name, switches = metadata.get("name", "Notebook"), Switches.of(self.config)
-        return read_document(nb, name, folder, switches)
+        name = str(metadata.get("name") or "Notebook")
+        printable = replace_characters(name, unprintable(name))
+        return read_document(nb, printable, folder, Switches.of(self.config))
 
     def describe(self, nb: NotebookNode, resources: Any = None) -> Document:
         """Return what the PDF is made from and held against."""

@@ -39,13 +39,16 @@ def unprintable(text: str) -> list[str]:
     return [chr(code) for code in sorted(left)]
 
 
+def replace_characters(text: str, characters: list[str]) -> str:
+    """Return a text with these characters as ``U+...``."""
+    return text.translate({ord(c): f"U+{ord(c):04X}" for c in characters})
+
+
 def replace_unprintable(notebook: NotebookNode) -> tuple[NotebookNode, list[str]]:
     """Return the notebook with unprintable characters as ``U+...``, and those characters."""
     text = json.dumps(notebook, ensure_ascii=False)
     missing = unprintable(text)
-    points = {ord(c): f"U+{ord(c):04X}" for c in missing}
-    printable = json.loads(text.translate(points))
-    return nbformat.from_dict(printable), missing
+    return nbformat.from_dict(json.loads(replace_characters(text, missing))), missing
 
 
 def replace_surrogates(notebook: NotebookNode) -> tuple[NotebookNode, int]:

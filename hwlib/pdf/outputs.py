@@ -19,7 +19,7 @@ from hwlib.pdf.blocks import (
 )
 from hwlib.pdf.lines import code_lines, text_lines
 from hwlib.pdf.pandoc import HTML, MARKDOWN
-from hwlib.pdf.pictures import PICTURE_TYPES, PictureFile, decode
+from hwlib.pdf.pictures import PICTURE_TYPES, PictureFile, decode, is_whole, picture_type
 from hwlib.pdf.terminal import on_screen, without_colours
 
 LATEX = "latex"
@@ -108,13 +108,16 @@ def maths_of(latex: str) -> str:
     return latex.strip()
 
 
-def picture_block(cell: int, data: Mapping[str, Any], caption: str) -> FigureBlock | None:
-    """Return the first picture among an output's forms; a damaged one fails when it is set."""
-    for mime in PICTURE_TYPES:
-        if mime in data:
-            raw = data[mime].encode() if mime.endswith("xml") else decode(data[mime])
+def picture_block(
+    cell: int, data: Mapping[str, Any], caption: str
+) -> FigureBlock | TextBlock | None:
+    """Return the first whole picture among an output's forms, or a notice if all are damaged."""
+    forms = [mime for mime in PICTURE_TYPES if mime in data]
+    for mime in forms:
+        raw = data[mime].encode() if mime.endswith("xml") else decode(data[mime])
+        if raw and is_whole(raw, picture_type(raw) or mime):
             return FigureBlock(cell, PictureFile(mime, raw), caption)
-    return None
+    return notice_block(cell, "A damaged picture is in the notebook.") if forms else None
 
 
 def html_block(cell: int, html: str, plain: str) -> CellBlock | None:

@@ -3,11 +3,14 @@
 import base64
 import binascii
 import hashlib
+import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
+
+from PIL import Image
 
 PICTURE_TYPES = {
     "image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg", "image/gif": "gif",
@@ -36,12 +39,28 @@ SIGNATURES = {
 }  # fmt: skip
 
 
+ENDS = {"image/png": b"IEND", "image/jpeg": b"\xff\xd9", "image/gif": b"\x3b"}
+ROOM_FOR_END = 64  # bytes at a file's end in which its mark must stand
+
+
 def picture_type(content: bytes) -> str:
     """Return a picture's type by its first bytes, which are right if its name is wrong; "" if they
     are of no type that can be printed.
     """
     matches = (mime for start, mime in SIGNATURES.items() if re.match(start, content, re.DOTALL))
     return next(matches, "")
+
+
+def is_whole(content: bytes, mime: str) -> bool:
+    """Return whether a picture can be decoded: a part of a file cannot be set."""
+    end = ENDS.get(mime)
+    if end is None or end in content[-ROOM_FOR_END:]:
+        return True
+    try:
+        Image.open(io.BytesIO(content)).load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return False
+    return True
 
 
 def decode(content: str) -> bytes:
@@ -78,9 +97,9 @@ def read_source(source: str, attachments: Attachments, folder: Path) -> bytes:
 
 def find_picture(source: str, attachments: Attachments, folder: Path) -> PictureFile | None:
     """Return a picture that a text shows as ``attachment:NAME``, by a ``data:`` address or by its
-    path from the notebook's ``folder``; None if it is not at hand, outside the folder, or of
-    another type.
+    path from the notebook's ``folder``; None if it is not at hand, outside the folder, damaged, or
+    of another type.
     """
     content = read_source(source, attachments, folder)
     mime = picture_type(content)
-    return PictureFile(mime, content) if mime else None
+    return PictureFile(mime, content) if mime and is_whole(content, mime) else None

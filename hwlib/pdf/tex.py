@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 MOST_TOKENS = 20_000  # of one formula, after all macros are replaced
+TEXT_GROUP = re.compile(r"\\(?:text[a-z]*|[mh]box)\s*\{[^{}]*\}")
+PERCENT = re.compile(r"(?<!\\)%")  # begins a comment, but not in a text
 TOKEN = re.compile(r"%[^\n]*(?:\n[ \t]*|\Z)|\\(?:[A-Za-z@]+|.|\Z)|\s+|.", re.DOTALL)
 DEFINITIONS = (
     *("newcommand", "renewcommand", "providecommand", "def", "gdef", "edef", "let"),
@@ -58,7 +60,8 @@ Macros = dict[str, Macro]
 def tokenize(tex: str) -> list[str]:
     """Return the tokens, without comments and the blanks behind a command's name."""
     tokens: list[str] = []
-    for item in TOKEN.findall(tex):
+    literal = TEXT_GROUP.sub(lambda group: PERCENT.sub(r"\\%", group[0]), tex)
+    for item in TOKEN.findall(literal):
         is_blank = item.isspace()
         if item.startswith("%") or (is_blank and tokens and re.match(r"\\[A-Za-z]", tokens[-1])):
             continue

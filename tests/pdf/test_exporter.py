@@ -7,8 +7,8 @@ import sys
 import nbformat
 import pypdfium2
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from pdf.helpers import code, ink, png, result, text_of
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from pdf.helpers import code, ink, text_of
 from support import ROOT
 
 from hwlib.pdf import proof
@@ -90,7 +90,7 @@ def test_the_homework_s_pdf_holds_every_question(exported):
 
 
 def test_a_damaged_picture_costs_a_warning_and_fails_only_if_strict(tmp_path):
-    damaged = code("1", result(image__png=png(4, 4)[:40]))
+    damaged = code("1", new_output("display_data", data={"image/svg+xml": "<svg><no></svg>"}))
     done = nbconvert(tmp_path, nbformat.writes(new_notebook(cells=[damaged])))
     assert done.returncode == 0 and (tmp_path / "any.pdf").exists()
     assert "an output of cell 1" in done.stderr.lower() and "Traceback" not in done.stderr

@@ -1,8 +1,9 @@
 """Characters that fonts have or lack."""
 
-from nbformat.v4 import new_markdown_cell
+from nbformat.v4 import new_markdown_cell, new_notebook
 from pdf.helpers import code, convert, stream, text_of
 
+from hwlib.pdf.exporter import TypstPDFExporter
 from hwlib.pdf.fonts import unprintable
 
 
@@ -20,3 +21,12 @@ def test_every_script_is_printed_or_named(caplog):
 
 def test_only_what_no_font_has_is_unprintable():
     assert unprintable("plain é \u200b\U0010a001\U0010a000") == ["\U0010a000", "\U0010a001"]
+
+
+def test_marks_without_a_font_are_named_and_selectors_are_not():
+    assert unprintable("\u0e35\ufe0f\u0301") in (["\u0e35"], [])  # with a Thai font, or without
+
+
+def test_a_name_without_a_font_is_printed_as_code_points():
+    title = TypstPDFExporter().describe(new_notebook(), {"metadata": {"name": "\U00012000"}})
+    assert title.title_block.title == "U+12000"

@@ -142,3 +142,8 @@ def test_wide_formulas_stay_on_the_page_and_readable():
         assert max(right for _, _, right, _ in boxes) < width - 50
         heights = sorted(top - bottom for _, bottom, _, top in boxes if top > bottom)
         assert heights[len(heights) // 20] > 4.5
+
+
+def test_a_percent_sign_in_a_text_is_no_comment():
+    assert "50%" in text_of(convert(new_markdown_cell("$x \\text{(by 50%)} y$")))
+    assert "gone" not in text_of(convert(new_markdown_cell("$$x % gone\n y$$")))

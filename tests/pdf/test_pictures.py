@@ -1,12 +1,16 @@
 """Pictures that texts show."""
 
 import base64
+import io
 
 import pypdfium2
-from nbformat.v4 import new_markdown_cell
-from pdf.helpers import convert, png, text_of
+import pytest
+from nbformat.v4 import new_markdown_cell, new_output
+from pdf.helpers import blocks_of, code, convert, png, text_of
+from PIL import Image
 
-from hwlib.pdf.pictures import PictureFile, find_picture, picture_type
+from hwlib.pdf.blocks import FigureBlock
+from hwlib.pdf.pictures import PictureFile, find_picture, is_whole, picture_type
 
 
 def test_pictures_are_found_or_named():
@@ -49,3 +53,22 @@ def test_files_outside_the_notebook_s_folder_are_not_read(tmp_path):
     (folder / "link.png").symlink_to(tmp_path / "secret.png")
     for source in ("../secret.png", "link.png", str(tmp_path / "secret.png"), "a\0b.png"):
         assert find_picture(source, {}, folder) is None
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF"])
+def test_a_damaged_picture_is_a_notice_and_the_others_stay(tmp_path, form):
+    buffer = io.BytesIO()
+    Image.effect_noise((90, 90), 50).save(buffer, form)
+    whole = buffer.getvalue()
+    mime, half = f"image/{form.lower()}", whole[: len(whole) // 2]
+    assert is_whole(whole, mime) and not is_whole(half, mime)
+    (tmp_path / "half.img").write_bytes(half)
+    (tmp_path / "whole.img").write_bytes(whole)
+    assert find_picture("half.img", {}, tmp_path) is None
+    assert find_picture("whole.img", {}, tmp_path)
+    outputs = [
+        new_output("display_data", data={mime: base64.b64encode(content).decode()})
+        for content in (whole, half)
+    ]
+    figure, notice = blocks_of(code("", *outputs))
+    assert isinstance(figure, FigureBlock) and notice.is_notice
