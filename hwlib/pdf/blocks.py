@@ -81,13 +81,14 @@ class MarkdownBlock:
 @dataclass(frozen=True)
 class RichOutputBlock:
     """A table or a formatted text among the outputs, for pandoc to read; ``plain`` is what is
-    printed if pandoc finds nothing in it.
+    printed if pandoc finds nothing in it, ``caption`` stands above a table that has none.
     """
 
     cell: int
     text: str
     text_format: str
     plain: str = ""
+    caption: str = ""
 
 
 @dataclass(frozen=True)

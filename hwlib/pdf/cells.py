@@ -10,7 +10,7 @@ from nbformat import NotebookNode
 
 from hwlib.pdf.blocks import CellBlock, CodeBlock, MarkdownBlock, PageBreakBlock, TextBlock
 from hwlib.pdf.lines import code_lines, text_lines
-from hwlib.pdf.outputs import output_blocks
+from hwlib.pdf.outputs import Captions, output_blocks
 from hwlib.pdf.pandoc import MARKDOWN
 
 STAYS_WITH_OUTPUT = 15  # lines of code that are not parted from their output by a page's end
@@ -90,7 +90,8 @@ def code_blocks(
     options = read_options(node.source)
     has_outputs = switches.outputs and not is_hidden(node, "output", options)
     caption = node.metadata.get("caption") or options.get("fig-cap", "")
-    outputs = list(output_blocks(cell, node.outputs, str(caption))) if has_outputs else []
+    captions = Captions(str(caption), options.get("tbl-cap", ""))
+    outputs = list(output_blocks(cell, node.outputs, captions)) if has_outputs else []
     if node.source.strip() and switches.inputs and not is_hidden(node, "input", options):
         lines = code_lines(node.source.rstrip("\n"), language)
         sticky = bool(outputs) and len(lines) <= STAYS_WITH_OUTPUT

@@ -29,6 +29,7 @@ from hwlib.pdf.lines import text_lines
 from hwlib.pdf.outputs import notice_block
 from hwlib.pdf.pandoc import MARKDOWN, Markup, Piece, to_typst
 from hwlib.pdf.pictures import find_picture
+from hwlib.pdf.widgets import show_widgets
 
 # The first word of the names that Unicode gives to letters → a language that is written with them.
 # What is written from right to left is marked in the text, as PDF readers reverse whole documents.
@@ -76,7 +77,10 @@ class Document:
 
 def notebook_hash(notebook: NotebookNode) -> str:
     """Return the SHA-256 of a notebook's content; the PDF carries it, which ties them together."""
-    return hashlib.sha256(json.dumps(notebook, sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256()
+    for part in json.JSONEncoder(sort_keys=True).iterencode(notebook):  # never whole in memory
+        digest.update(part.encode())
+    return digest.hexdigest()
 
 
 def script_of(letter: str) -> str:
@@ -155,7 +159,13 @@ def read_texts(
     unread = [b for b in blocks if isinstance(b, MarkdownBlock | RichOutputBlock)]
     extracted = [equations.extract(b.text, b.text_format != MARKDOWN) for b in unread]
     pieces = [
-        Piece(source.text_format, text, [formula.place for formula in formulas], source is first)
+        Piece(
+            source.text_format,
+            text,
+            [formula.place for formula in formulas],
+            source is first,
+            source.caption if isinstance(source, RichOutputBlock) else "",
+        )
         for source, (text, formulas) in zip(unread, extracted, strict=True)
     ]
     results, complaint = to_typst(pieces)
@@ -183,7 +193,7 @@ def read_document(
     """
     spoken = notebook.metadata.get("language_info", {})
     language = spoken.get("pygments_lexer", spoken.get("name", "python"))
-    cells = share_footnotes(notebook.cells)
+    cells = share_footnotes(show_widgets(notebook))
     texts = (n.source for n in cells if n.cell_type == "markdown" and not has_tag(n, "remove-cell"))
     blocks = [
         block

@@ -1,12 +1,12 @@
 """Which characters can be printed with the fonts at hand."""
 
-import json
 import re
 import unicodedata
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib
-import nbformat
 import typst
 from fontTools.ttLib import TTFont, TTLibError
 from nbformat import NotebookNode
@@ -17,6 +17,7 @@ BUNDLED = [
     for name in ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono", "DejaVuSansMono-Bold")
 ]  # what the text fonts that Typst brings can print, these can, and much more
 INVISIBLE = {"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"}  # categories without glyphs of their own
+SURROGATE = re.compile("[\ud800-\udfff]")
 SELECTORS = {*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}  # they choose between glyphs
 
 
@@ -44,17 +45,48 @@ def replace_characters(text: str, characters: list[str]) -> str:
     return text.translate({ord(c): f"U+{ord(c):04X}" for c in characters})
 
 
+def strings_in(node: object) -> Iterator[str]:
+    """Return all strings of a notebook, or of a part of it, that are not plain ASCII."""
+    if isinstance(node, str):
+        if not node.isascii():
+            yield node
+    elif isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from strings_in(key)
+            yield from strings_in(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from strings_in(value)
+
+
+def change_strings(node: Any, change: Callable[[str], str]) -> Any:
+    """Return a copy of a notebook, or of a part of it, with each string changed that is not plain
+    ASCII: pictures, which are, are neither searched nor copied.
+    """
+    if isinstance(node, str):
+        return node if node.isascii() else change(node)
+    if isinstance(node, Mapping):
+        pairs = ((change_strings(k, change), change_strings(v, change)) for k, v in node.items())
+        return NotebookNode(pairs)
+    if isinstance(node, list):
+        return [change_strings(value, change) for value in node]
+    return node
+
+
 def replace_unprintable(notebook: NotebookNode) -> tuple[NotebookNode, list[str]]:
     """Return the notebook with unprintable characters as ``U+...``, and those characters."""
-    text = json.dumps(notebook, ensure_ascii=False)
-    missing = unprintable(text)
-    return nbformat.from_dict(json.loads(replace_characters(text, missing))), missing
+    characters = set[str]().union(*strings_in(notebook))
+    missing = unprintable("".join(characters))
+    if not missing:
+        return notebook, []
+    return change_strings(notebook, lambda text: replace_characters(text, missing)), missing
 
 
 def replace_surrogates(notebook: NotebookNode) -> tuple[NotebookNode, int]:
     """Return the notebook with each surrogate without its other half as U+FFFD, and their number:
     no file in UTF-8 can hold them.
     """
-    text = json.dumps(notebook, ensure_ascii=False)
-    replaced, count = re.subn("[\ud800-\udfff]", "\ufffd", text)
-    return (nbformat.from_dict(json.loads(replaced)), count) if count else (notebook, 0)
+    count = sum(len(SURROGATE.findall(text)) for text in strings_in(notebook))
+    if not count:
+        return notebook, 0
+    return change_strings(notebook, lambda text: SURROGATE.sub("\ufffd", text)), count

@@ -4,8 +4,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from nbformat import NotebookNode
 
@@ -19,7 +20,7 @@ from hwlib.pdf.blocks import (
 )
 from hwlib.pdf.lines import code_lines, text_lines
 from hwlib.pdf.pandoc import HTML, MARKDOWN
-from hwlib.pdf.pictures import PICTURE_TYPES, PictureFile, decode, is_whole, picture_type
+from hwlib.pdf.pictures import PICTURE_TYPES, decode, read_picture
 from hwlib.pdf.terminal import on_screen, without_colours
 
 LATEX = "latex"
@@ -61,6 +62,13 @@ FORMULA = re.compile(
     rf"|\\begin\{{(?P<name>(?:{ENVIRONMENTS})\*?)\}}.*\\end\{{(?P=name)\}}",
     re.DOTALL,
 )
+
+
+class Captions(NamedTuple):
+    """What stands beside a cell's figures and above its tables."""
+
+    figure: str = ""
+    table: str = ""
 
 
 def notice_block(cell: int, text: str) -> TextBlock:
@@ -115,8 +123,8 @@ def picture_block(
     forms = [mime for mime in PICTURE_TYPES if mime in data]
     for mime in forms:
         raw = data[mime].encode() if mime.endswith("xml") else decode(data[mime])
-        if raw and is_whole(raw, picture_type(raw) or mime):
-            return FigureBlock(cell, PictureFile(mime, raw), caption)
+        if picture := read_picture(raw, mime):
+            return FigureBlock(cell, picture, caption)
     return notice_block(cell, "A damaged picture is in the notebook.") if forms else None
 
 
@@ -151,7 +159,7 @@ def text_block(cell: int, data: Mapping[str, Any]) -> CellBlock | None:
     return None
 
 
-def data_block(cell: int, data: Mapping[str, Any], caption: str) -> CellBlock | None:
+def data_block(cell: int, data: Mapping[str, Any], captions: Captions) -> CellBlock | None:
     """Return the best printable form of a display or a result; None if there is nothing to print.
 
     ``data`` is the output's content by type, as Jupyter has it: HTML tables before Markdown and
@@ -162,15 +170,15 @@ def data_block(cell: int, data: Mapping[str, Any], caption: str) -> CellBlock | 
         return SourceBlock(cell, code_lines(data["text/x-python"], "python"))
     if maths := maths_of(data.get("text/latex", "")):
         return RichOutputBlock(cell, maths, MARKDOWN, maths)
-    if picture := picture_block(cell, data, caption):
+    if picture := picture_block(cell, data, captions.figure):
         return picture
     if kind := find_kind(" ".join(data), BROWSER_TYPES):
         return browser_notice(cell, kind)
     has_markdown = "text/markdown" in data and "<table" not in html
     if html and not has_markdown and (block := html_block(cell, html, plain)):
-        return block
+        return with_caption(block, captions.table)
     if block := text_block(cell, data):
-        return block
+        return with_caption(block, captions.table)
     unknown = [mime for mime in data if not mime.startswith("text/")]
     return browser_notice(cell, f"An output of type {', '.join(unknown)}") if unknown else None
 
@@ -193,8 +201,15 @@ def join_streams(outputs: Sequence[NotebookNode]) -> Iterator[NotebookNode]:
         yield joined
 
 
-def output_blocks(cell: int, outputs: Sequence[NotebookNode], caption: str) -> Iterator[CellBlock]:
-    """Return the outputs of a code cell, in their order; pictures have the ``caption``."""
+def with_caption(block: CellBlock, caption: str) -> CellBlock:
+    """Return a block that pandoc reads with the caption of its table."""
+    return replace(block, caption=caption) if isinstance(block, RichOutputBlock) else block
+
+
+def output_blocks(
+    cell: int, outputs: Sequence[NotebookNode], captions: Captions
+) -> Iterator[CellBlock]:
+    """Return the outputs of a code cell, in their order; pictures and tables have the captions."""
     for output in join_streams(outputs):
         if output.output_type == "stream":
             if text := on_screen(output.text):
@@ -203,5 +218,5 @@ def output_blocks(cell: int, outputs: Sequence[NotebookNode], caption: str) -> I
             traceback = without_colours("\n".join(output.traceback))
             name = f"{output.ename}: {output.evalue}"
             yield ErrorBlock(cell, text_lines(traceback or name))
-        elif block := data_block(cell, output.data, caption):
+        elif block := data_block(cell, output.data, captions):
             yield block

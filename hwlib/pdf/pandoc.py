@@ -31,6 +31,7 @@ class Piece(NamedTuple):
     text: str
     formulas: Sequence[FormulaPlace] = ()  # in the order of the marks in the text
     is_first: bool = False  # its first heading of level 1 is taken from it, as the title
+    caption: str = ""  # of a table that has none
 
 
 @dataclass(frozen=True)

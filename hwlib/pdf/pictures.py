@@ -39,7 +39,11 @@ SIGNATURES = {
 }  # fmt: skip
 
 
-ENDS = {"image/png": b"IEND", "image/jpeg": b"\xff\xd9", "image/gif": b"\x3b"}
+NAMESPACES = {  # of XML: the attribute that declares one, what shows that it is used, its address
+    b"xmlns": (b"<svg", b"http://www.w3.org/2000/svg"),
+    b"xmlns:xlink": (b"xlink:", b"http://www.w3.org/1999/xlink"),
+}
+LAST_BYTES = {"image/png": b"IEND", "image/jpeg": b"\xff\xd9", "image/gif": b"\x3b"}
 ROOM_FOR_END = 64  # bytes at a file's end in which its mark must stand
 
 
@@ -53,7 +57,7 @@ def picture_type(content: bytes) -> str:
 
 def is_whole(content: bytes, mime: str) -> bool:
     """Return whether a picture can be decoded: a part of a file cannot be set."""
-    end = ENDS.get(mime)
+    end = LAST_BYTES.get(mime)
     if end is None or end in content[-ROOM_FOR_END:]:
         return True
     try:
@@ -61,6 +65,14 @@ def is_whole(content: bytes, mime: str) -> bool:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return False
     return True
+
+
+def mend_svg(content: bytes) -> bytes:
+    """Return a drawing with the names of XML that browsers add to it if they read it in a page."""
+    for name, (used, address) in NAMESPACES.items():
+        if name + b"=" not in content and used in content:
+            content = content.replace(b"<svg", b'<svg %s="%s"' % (name, address), 1)
+    return content
 
 
 def decode(content: str) -> bytes:
@@ -95,11 +107,20 @@ def read_source(source: str, attachments: Attachments, folder: Path) -> bytes:
     return next(filter(None, contents), b"")
 
 
+def read_picture(content: bytes, written_type: str = "") -> PictureFile | None:
+    """Return a picture whose type is told by its first bytes, or else as written; None if it is
+    damaged or of no type that can be printed.
+    """
+    mime = picture_type(content) or written_type
+    if not mime or not content or not is_whole(content, mime):
+        return None
+    return PictureFile(mime, mend_svg(content) if mime.endswith("xml") else content)
+
+
 def find_picture(source: str, attachments: Attachments, folder: Path) -> PictureFile | None:
     """Return a picture that a text shows as ``attachment:NAME``, by a ``data:`` address or by its
     path from the notebook's ``folder``; None if it is not at hand, outside the folder, damaged, or
     of another type.
     """
     content = read_source(source, attachments, folder)
-    mime = picture_type(content)
-    return PictureFile(mime, content) if mime and is_whole(content, mime) else None
+    return read_picture(content)

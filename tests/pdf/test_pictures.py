@@ -10,7 +10,8 @@ from pdf.helpers import blocks_of, code, convert, png, text_of
 from PIL import Image
 
 from hwlib.pdf.blocks import FigureBlock
-from hwlib.pdf.pictures import PictureFile, find_picture, is_whole, picture_type
+from hwlib.pdf.pictures import PictureFile, find_picture, is_whole, picture_type, read_picture
+from hwlib.pdf.receipt import read_receipt
 
 
 def test_pictures_are_found_or_named():
@@ -72,3 +73,13 @@ def test_a_damaged_picture_is_a_notice_and_the_others_stay(tmp_path, form):
     ]
     figure, notice = blocks_of(code("", *outputs))
     assert isinstance(figure, FigureBlock) and notice.is_notice
+
+
+def test_drawings_without_xml_s_names_are_mended():
+    bare = b'<svg width="9" height="9"><use xlink:href="#a"/></svg>'
+    picture = read_picture(bare)
+    assert b'xmlns="http://www.w3.org/2000/svg"' in picture.content
+    assert b'xmlns:xlink="http://www.w3.org/1999/xlink"' in picture.content
+    assert read_picture(picture.content) == picture
+    figure = code("", new_output("display_data", data={"image/svg+xml": bare.decode()}))
+    assert read_receipt(convert(figure)).figures == 1

@@ -125,3 +125,18 @@ def test_the_command_finds_what_a_forged_receipt_hides(files, monkeypatch):
     pdf.write_bytes(TypstPDFExporter().from_notebook_node(empty)[0])
     done = CliRunner().invoke(commands, ["check", str(pdf), "--notebook", str(notebook)])
     assert done.exit_code == 1 and "missing: " in done.output
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# T\n\n##\n\n### deep\n\n> # in a quotation",
+        "<math><mi>x</mi><mo>=</mo><mn>1</mn></math>",
+        "![](https://example.org/x.png) <img src='no.png'>",
+        "| a |\n|---|\n| 1 |",
+        "[a](#b) <a id='b'></a>",
+        "שלום *לכולם* $x$",
+    ],
+)
+def test_usual_texts_are_accessible(text):
+    assert read_receipt(convert(new_markdown_cell(text))).standard == "PDF/UA-1"

@@ -51,6 +51,12 @@ def test_group_headers_are_centred_on_their_columns():
     assert markup.count("colspan: 2") == 2 and markup.count("align: center, colspan: 2") == 2
 
 
+def test_a_cell_s_option_is_the_caption_of_its_table():
+    table = "<table><tr><th>a</th></tr><tr><td>1</td></tr></table>"
+    cell = code('#| tbl-cap: "Mean by group"\nf()', result(text__html=table, text__plain="a"))
+    assert text_of(convert(cell)).count("Mean by group") == 2  # in the source, and as a caption
+
+
 def test_captions_are_printed_and_proven():
     html = "<table><caption>Sales by region</caption><tr><td>a</td></tr></table>"
     cell = code("table", result(text__html=html))

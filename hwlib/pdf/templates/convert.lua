@@ -1,5 +1,5 @@
 -- Turns pieces of Markdown and HTML into Typst markup, all in one process: pandoc lua convert.lua.
--- In, as JSON: a list of {format, text, formulas, is_first}. Out, as JSON: a list of {markup, title, pictures,
+-- In, as JSON: a list of {format, text, formulas, is_first, caption}. Out, as JSON: a list of {markup, title, pictures,
 -- headings, words, cells, spans, notes, unset}, see hwlib/pdf/pandoc.py.
 -- No text can become Typst code: raw Typst is shown as text, and pandoc escapes the rest.
 
@@ -20,7 +20,7 @@ local function convert(piece)
   local addresses = pandoc.List()
   local document, unset = maths.restore(reading.read(piece), piece.formulas)
   local number_of_tables = tables.count(document)
-  document = document:walk(tables.prepare(styles.read(piece.text)))
+  document = document:walk(tables.prepare(styles.read(piece.text), piece.caption))
   local title = layout.find_title(document, piece.formulas, piece.is_first)
   local result = collect(document)
   document = document:walk(prose.raw):walk(prose.words):walk(levels):walk(layout.captions):walk(links.headings)

@@ -95,7 +95,6 @@ local function show_figure(figure)
 end
 
 local function show_header(header)
-  if pandoc.utils.stringify(header) == '' then return pandoc.Para(header.content) end
   local names = header.classes
   header.attr = pandoc.Attr(header.identifier)
   return wrap(pandoc.Blocks({ header }), names)
@@ -135,11 +134,13 @@ end
 
 layout.filter = { Blocks = end_paragraphs, Span = show_span, Div = show_div, Figure = show_figure, Header = show_header }
 
--- A filter that gives headings levels of which none is skipped; the title stands above all.
+-- A filter that gives headings levels of which none is skipped; the title stands above all. What
+-- has no words is no heading.
 function layout.levels()
   local above = pandoc.List({ 1 })
   return {
     Header = function(header)
+      if pandoc.utils.stringify(header) == '' then return pandoc.Para(header.content) end
       while #above > 0 and above:at(-1) >= header.level do above:remove() end
       above:insert(header.level)
       header.level = #above

@@ -1,5 +1,6 @@
 -- Formulas: for each, a mark stands in the text that pandoc has read, see hwlib/pdf/equations.py.
 
+local strings = require 'strings'
 local maths = {}
 local OPEN, CLOSE = '\u{e000}', '\u{e001}'
 local PLACE = OPEN .. '(%d+)' .. CLOSE
@@ -52,7 +53,9 @@ end
 -- A formula that pandoc itself has found, as in MathML, is set by it.
 local function set(element)
   local number = element.text:match('^' .. PLACE)
-  return number and pandoc.RawInline('typst', '#formula(' .. number .. ')')
+  if number then return pandoc.RawInline('typst', '#formula(' .. number .. ')') end
+  local alt = strings.typst_string(element.text)
+  return { pandoc.RawInline('typst', '#with-alt(' .. alt .. ')['), element, pandoc.RawInline('typst', ']') }
 end
 
 maths.filter = { Math = set }

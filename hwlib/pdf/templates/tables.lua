@@ -309,8 +309,9 @@ local function unwrap(grid)
   return nested and contents
 end
 
--- First of all: tables without content are left out, wide ones are parted, long ones shortened.
-function tables.prepare(colours)
+-- First of all: tables without content are left out, wide ones are parted, long ones shortened; one
+-- without a caption gets that of its cell.
+function tables.prepare(colours, caption)
   local filter = { traverse = 'topdown', Span = styles.of_span, Div = layout.reduce, Header = layout.reduce }
   function filter.Table(grid)
     if not has_content(grid) then return {}, false end
@@ -320,6 +321,7 @@ function tables.prepare(colours)
     for _, body in ipairs(grid.bodies) do rows = rows .. body.head .. body.body end
     local head, body = cover(grid.head.rows), cover(rows .. grid.foot.rows)
     local count = #grid.colspecs
+    if caption ~= '' and #grid.caption.long == 0 then grid.caption = { long = { pandoc.Plain(pandoc.Inlines(caption)) } } end
     set_cells(grid, colours)
     body = shorten_rows(body, count)
     local columns = pandoc.List()
