@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Literal, NamedTuple, assert_never
 
 import pypdfium2
@@ -224,8 +225,13 @@ class Proof:
         self.is_reversed = bool(RIGHT_TO_LEFT.search(text))
         self.formulas = read_formulas(opened)
         self.bookmarks = [letters(item.get_title()) for item in opened.get_toc()]
-        root = PdfReader(io.BytesIO(pdf)).root_object
-        self.figures = set(alternative_texts(root.get("/StructTreeRoot")))
+        self.pdf = pdf
+
+    @cached_property
+    def figures(self) -> set[str]:
+        """Return the alternative texts in the PDF's tags, which take long to read."""
+        root = PdfReader(io.BytesIO(self.pdf)).root_object
+        return set(alternative_texts(root.get("/StructTreeRoot")))
 
     def has_heading(self, piece: str) -> bool:
         """Return whether a heading is among the bookmarks behind the one found before."""
