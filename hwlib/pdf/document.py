@@ -151,11 +151,10 @@ def finish_block(
 
 def read_texts(
     blocks: list[CellBlock], folder: Path, equations: Equations
-) -> tuple[list[Block], list[str]]:
-    """Return the blocks after their formulas are set, pandoc has read their texts and figures are
-    numbered; and what could not be read.
+) -> tuple[str, list[Block], list[str]]:
+    """Return the title, or ""; the blocks after their formulas are set, pandoc has read their texts
+    and figures are numbered; and what could not be read.
     """
-    first = blocks[0] if blocks and isinstance(blocks[0], MarkdownBlock) else None
     unread = [b for b in blocks if isinstance(b, MarkdownBlock | RichOutputBlock)]
     extracted = [equations.extract(b.text, b.text_format != MARKDOWN) for b in unread]
     pieces = [
@@ -163,12 +162,13 @@ def read_texts(
             source.text_format,
             text,
             [formula.place for formula in formulas],
-            source is first,
-            source.caption if isinstance(source, RichOutputBlock) else "",
+            is_first=source is blocks[0],
+            is_output=isinstance(source, RichOutputBlock),
+            caption=source.caption if isinstance(source, RichOutputBlock) else "",
         )
         for source, (text, formulas) in zip(unread, extracted, strict=True)
     ]
-    results, complaint = to_typst(pieces)
+    title, results, complaint = to_typst(pieces)
     warnings = [complaint] * bool(complaint)
     for source, (_, formulas) in zip(unread, extracted, strict=True):
         warnings += explain_formulas(source.cell, formulas)
@@ -181,7 +181,7 @@ def read_texts(
             finished.append(replace(block, number=next(number)))
         else:
             finished.append(block)
-    return finished, warnings
+    return title, finished, warnings
 
 
 def read_document(
@@ -200,7 +200,6 @@ def read_document(
         for place, node in enumerate(cells, start=1)
         for block in cell_blocks(place, node, language, switches)
     ]
-    finished, warnings = read_texts(blocks, folder, collect_equations(texts))
-    titles = (b.markup.title for b in finished if isinstance(b, MarkupBlock) and not b.is_output)
-    title = next(filter(None, titles), notebook.metadata.get("title", name))
-    return Document(read_title_block(notebook, str(title)), finished, warnings)
+    title, finished, warnings = read_texts(blocks, folder, collect_equations(texts))
+    title_block = read_title_block(notebook, title or str(notebook.metadata.get("title", name)))
+    return Document(title_block, finished, warnings)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from itertools import groupby
+from itertools import chain, groupby, pairwise
 from typing import Any, NamedTuple
 
 from nbformat import NotebookNode
@@ -43,6 +43,7 @@ BROWSER_HTML = {
     'class="animation"': "An animation", "anim-controls": "An animation",
     "<iframe": "An embedded page", "<canvas": "A drawing", "<script": "A script",
 }  # fmt: skip
+INLINE_LIST = "list-inline"  # the class of R's vectors
 # Parts of HTML that are not seen on paper, and what says that a browser is needed.
 UNSEEN_HTML = re.compile(
     r"<!--.*?-->"
@@ -134,7 +135,7 @@ def html_block(cell: int, html: str, plain: str) -> CellBlock | None:
     """
     says_nothing = not plain.strip() or REPRESENTATION.match(plain)
     if is_seen(html):
-        is_table = "<table" in html and "xr-wrap" not in html
+        is_table = ("<table" in html or INLINE_LIST in html) and "xr-wrap" not in html
         if is_table or says_nothing:
             return RichOutputBlock(cell, shorten_html(html), HTML, "" if says_nothing else plain)
         return None
@@ -174,7 +175,7 @@ def data_block(cell: int, data: Mapping[str, Any], captions: Captions) -> CellBl
         return picture
     if kind := find_kind(" ".join(data), BROWSER_TYPES):
         return browser_notice(cell, kind)
-    has_markdown = "text/markdown" in data and "<table" not in html
+    has_markdown = "text/markdown" in data and "<table" not in html and INLINE_LIST not in html
     if html and not has_markdown and (block := html_block(cell, html, plain)):
         return with_caption(block, captions.table)
     if block := text_block(cell, data):
@@ -209,7 +210,23 @@ def with_caption(block: CellBlock, caption: str) -> CellBlock:
 def output_blocks(
     cell: int, outputs: Sequence[NotebookNode], captions: Captions
 ) -> Iterator[CellBlock]:
-    """Return the outputs of a code cell, in their order; pictures and tables have the captions."""
+    """Return the outputs of a code cell, in their order, equal notices once; pictures and tables
+    have the captions.
+    """
+    blocks = all_blocks(cell, outputs, captions)
+    pairs = pairwise(chain([None], blocks))
+    yield from (block for before, block in pairs if block and not is_repeated(block, before))
+
+
+def is_repeated(block: CellBlock, before: CellBlock | None) -> bool:
+    """Return whether a block is a notice that stands just above."""
+    return isinstance(block, TextBlock) and block.is_notice and block == before
+
+
+def all_blocks(
+    cell: int, outputs: Sequence[NotebookNode], captions: Captions
+) -> Iterator[CellBlock]:
+    """Return a block for each output that prints something."""
     for output in join_streams(outputs):
         if output.output_type == "stream":
             if text := on_screen(output.text):

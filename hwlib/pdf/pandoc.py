@@ -30,7 +30,8 @@ class Piece(NamedTuple):
     format: str
     text: str
     formulas: Sequence[FormulaPlace] = ()  # in the order of the marks in the text
-    is_first: bool = False  # its first heading of level 1 is taken from it, as the title
+    is_first: bool = False  # whether it is the first of all
+    is_output: bool = False  # the title is no heading of an output
     caption: str = ""  # of a table that has none
 
 
@@ -41,7 +42,6 @@ class Markup:
     """
 
     markup: str
-    title: str = ""  # the first heading of level 1
     pictures: list[str] = field(default_factory=list)
     headings: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)  # the runs of text between maths and pictures
@@ -52,8 +52,18 @@ class Markup:
     unset: list[int] = field(default_factory=list)  # the formulas that stand as text within code
 
 
-def to_typst(pieces: list[Piece]) -> tuple[list[Markup], str]:
-    """Return what ``convert.lua`` makes of each piece, and pandoc's warnings; PdfError if it fails.
+class Converted(NamedTuple):
+    """What ``convert.lua`` makes of all pieces: the title or "", the pieces in their order, and
+    pandoc's warnings.
+    """
+
+    title: str
+    pieces: list[Markup]
+    warnings: str
+
+
+def to_typst(pieces: list[Piece]) -> Converted:
+    """Return what ``convert.lua`` makes of the pieces; PdfError if it fails.
 
     pandoc reads in a sandbox: it opens no file and no address that a text names.
     """
@@ -64,7 +74,8 @@ def to_typst(pieces: list[Piece]) -> tuple[list[Markup], str]:
         message = done.stderr.strip().removeprefix("Error running Lua:").strip()
         reason = (message.splitlines() or ["it gives no reason"])[0]
         raise PdfError(f"pandoc could not read the notebook's text: {reason}")
-    results = [Markup(**result) for result in json.loads(done.stdout)]
+    answer = json.loads(done.stdout)
+    results = [Markup(**result) for result in answer["pieces"]]
     if len(results) != len(pieces):  # as with half of a surrogate pair, which is no JSON
         raise PdfError(f"pandoc could read {len(results)} of the notebook's {len(pieces)} texts.")
-    return results, done.stderr.strip()
+    return Converted(answer["title"], results, done.stderr.strip())

@@ -66,6 +66,10 @@ def test_the_first_heading_of_level_1_is_the_title(cells, title):
 def test_a_title_is_printed_once_unless_it_holds_more_than_words():
     assert squeezed(convert_text("# Unique words\n\ntext")).count("Uniquewords") == 1
     assert "#formula" in markup_of("# With $x$")
+    once = squeezed(convert_text("A preamble.", "# Only one\n\ntext", "## Part"))
+    assert once.count("Onlyone") == 1
+    chapters = convert_text("A preamble.", "# First chapter\n\ntext", "# Second chapter")
+    assert squeezed(chapters).count("Firstchapter") == 2
     outputs = code("f()", result(text__markdown="# An output"))
     assert describe(outputs).title_block.title == "Notebook"
 
@@ -75,6 +79,15 @@ def test_a_heading_s_line_breaks_are_blanks_and_pictures_alone_are_no_heading():
     pdf = convert_text(f"# T\n\n## one<br>two\n\n## {picture}\n\n## <!-- -->\n\n## last")
     assert [i.get_title() for i in pypdfium2.PdfDocument(pdf).get_toc()] == ["one two", "last"]
     assert read_receipt(pdf).standard == "PDF/UA-1"
+
+
+def test_links_in_headings_do_not_part_the_lines_of_the_contents():
+    parts = "\n\n".join(f"## [Part {n}](#part-{n})\n\ntext" for n in range(5))
+    lines = [
+        " ".join(line.split()) for line in text_of(convert_text(f"# T\n\n{parts}")).splitlines()
+    ]
+    contents = [line for line in lines if re.fullmatch(r"Part \d [. ]+1", line)]
+    assert len(contents) == 5
 
 
 def test_no_level_of_headings_is_skipped():

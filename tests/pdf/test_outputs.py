@@ -136,3 +136,19 @@ def test_an_output_that_is_data_for_programs_prints_its_text_alone():
     claims = {"application__vnd.typstpdf+json": {"authors": []}, "text__plain": "written"}
     text = text_of(convert(code("1", result(**claims))))
     assert "written" in text and "in the notebook" not in text
+
+
+def test_a_vector_of_r_stands_in_lines():
+    items = [f"<li>{n}</li>" for n in range(200, 400)]
+    html = f"<style>.list-inline {{}}</style><ol class=list-inline>{''.join(items)}</ol>\n"
+    markdown = "".join(f"{n}. {n + 199}\n" for n in range(1, 201))
+    pdf = convert(code("x", result(text__html=html, text__markdown=markdown, text__plain="  [1]")))
+    assert len(pypdfium2.PdfDocument(pdf)) == 1 and "200 · 201 · 202" in text_of(pdf)
+
+
+def test_equal_notices_stand_once():
+    first, *others, last = (
+        new_output("display_data", data={"application/javascript": "x"}) for _ in range(4)
+    )
+    blocks = blocks_of(code("", first, *others, stream("text"), last))
+    assert [getattr(block, "is_notice", None) for block in blocks] == [True, False, True]

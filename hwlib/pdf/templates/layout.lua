@@ -149,27 +149,41 @@ function layout.levels()
   }
 end
 
--- The words of a text's first heading of level 1, "" if there is none, and whether it was taken
--- from the text: it is if it is all words and ``may_take`` holds.
-function layout.find_title(document, formulas, may_take)
-  for number, block in ipairs(document.blocks) do
-    if block.t == 'Header' and block.level == 1 then
-      local is_plain = true
-      local function note() is_plain = false end
-      block:walk({ Math = note, Image = note, Note = note })
-      local written = block:walk({
-        Note = function() return {} end,
-        Math = function(element)
-          local place = element.text:match('^\u{e000}(%d+)\u{e001}')
-          return pandoc.Str(place and formulas[tonumber(place) + 1][1] or element.text)
-        end,
-      })
-      local words = pandoc.utils.stringify(written)
-      if may_take and is_plain and words ~= '' then document.blocks:remove(number) end
-      return words
+-- The words of a heading as they were written, with the TeX of formulas; and whether it is all words.
+local function read_heading(header, formulas)
+  local is_plain = true
+  local function note() is_plain = false end
+  header:walk({ Math = note, Image = note, Note = note })
+  local written = header:walk({
+    Note = function() return {} end,
+    Math = function(element)
+      local place = element.text:match('^\u{e000}(%d+)\u{e001}')
+      return pandoc.Str(place and formulas[tonumber(place) + 1][1] or element.text)
+    end,
+  })
+  return pandoc.utils.stringify(written), is_plain
+end
+
+-- The title of a notebook: its first heading of level 1, or "". It is taken from its text if it is
+-- all words and stands in the first cell, or is the only one of its level.
+function layout.take_title(documents, pieces)
+  local title, found, count
+  for number, document in ipairs(documents) do
+    for place, block in ipairs(pieces[number].is_output and {} or document.blocks) do
+      if block.t == 'Header' and block.level == 1 and pandoc.utils.stringify(block) ~= '' then
+        count = (count or 0) + 1
+        if not title then
+          local words, is_plain = read_heading(block, pieces[number].formulas)
+          title = words
+          found = is_plain and { number = number, place = place }
+        end
+      end
     end
   end
-  return ''
+  if found and (count == 1 or pieces[found.number].is_first) then
+    documents[found.number].blocks:remove(found.place)
+  end
+  return title or ''
 end
 
 return layout

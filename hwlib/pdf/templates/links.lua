@@ -50,7 +50,10 @@ local function show_header(header)
     return span.content
   end
   local words = pandoc.utils.stringify(header)
-  header.content = header.content:walk({ Span = take })
+  local function plain(link)
+    if link.target:sub(1, 1) == '#' then return link.content end -- bookmarks hold no such links
+  end
+  header.content = header.content:walk({ Span = take, Link = plain })
   if header.identifier ~= '' and key_of(header.identifier) ~= key_of(words) then
     before:insert(anchor(header.identifier))
   end

@@ -21,6 +21,19 @@ end
 -- A function that returns the text of an opening or closing tag as pandoc is to read it: what would
 -- load something becomes a link, and what pandoc would pass over becomes a div or a span.
 local function tag_reader()
+  local in_line, has_item = false, false -- a list whose items stand side by side, as R's vectors do
+  local function inline_list(closing, name, tag)
+    if name ~= 'li' then
+      local opens = closing == '' and tag:find('list%-inline') ~= nil
+      local before = in_line and '</p>' or opens and '<p>' or tag
+      in_line, has_item = opens, false
+      return before
+    end
+    if not in_line then return tag end
+    local separator = closing == '' and has_item and ' · ' or ''
+    has_item = true
+    return separator
+  end
   local is_open = false -- a paragraph that was written as a div, since pandoc drops its attributes
   local function paragraph(closing, tag)
     local before = is_open and '</div>' or ''
@@ -46,6 +59,8 @@ local function tag_reader()
       return is_opening and '<span style="color: ' .. colour:gsub('["<>&]', '') .. '">' or '</span>'
     elseif name == 'p' then
       return paragraph(closing, tag)
+    elseif name == 'li' or name == 'ol' or name == 'ul' then
+      return inline_list(closing, name, tag)
     end
     return tag
   end
