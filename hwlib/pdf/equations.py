@@ -43,7 +43,7 @@ FLAGS = re.DOTALL | re.MULTILINE
 IN_MARKDOWN = re.compile(f"(?P<code>{CODE}|{SPAN}|{HTML_CODE}|{TAG})|{FORMULAS}{DOUBLE}", FLAGS)
 IN_HTML = re.compile(f"(?P<code>{HTML_CODE}|{TAG})|{FORMULAS}{SINGLE}", FLAGS)
 QUOTE = re.compile(r"[ \t]*(?:>[ \t]?)+")
-LIKE_MATHS = re.compile(r"[\\=_^<>+{}]")
+LIKE_MATHS = re.compile(r"[\\=_^<>+{}]|\b[A-Za-z]\(")
 WORDS = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}[ ,.]+[A-Za-z]{2,}")
 UNSEEN_COMMANDS = ("{", "}", "^", "_", "&", " ")
 LABEL = re.compile(r"\\label\s*\{([^}]*)\}")
