@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
+from typing import NamedTuple
 
 import pypdfium2
 import pypdfium2.raw as pdfium
@@ -183,17 +184,23 @@ def children_of(element: object) -> Iterator[object]:
             yield child
 
 
-def formulas_in(element: object) -> Iterator[tuple[str, list[int]]]:
-    """Return the formulas within a tag, by alternative text, with their marks; not those in the
-    list of contents.
-    """
+class Tagged(NamedTuple):
+    """A formula or a figure in a PDF's tags, by its alternative text, with its marks."""
+
+    kind: str
+    alt: str
+    marks: list[int]
+
+
+def tagged_in(element: object) -> Iterator[Tagged]:
+    """Return the formulas and figures within a tag, not those in the list of contents."""
     kind = read_string(pdfium.FPDF_StructElement_GetType, element)
-    if kind == "Formula":
+    if kind in ("Formula", "Figure"):
         alt = read_string(pdfium.FPDF_StructElement_GetAltText, element)
-        yield alt, list(marks_of(element))
+        yield Tagged(kind, alt, list(marks_of(element)))
     elif kind != "TOC":
         for child in children_of(element):
-            yield from formulas_in(child)
+            yield from tagged_in(child)
 
 
 def texts_by_mark(page: pypdfium2.PdfPage) -> dict[int, str]:
@@ -218,20 +225,31 @@ def decode_alternative(text: bytes) -> str:
     return halves.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def read_formulas(pdf: pypdfium2.PdfDocument) -> dict[str, Counter[str]]:
-    """Return the letters and signs of all formulas in a PDF, by alternative text."""
-    shown: dict[str, Counter[str]] = {}
+class Tags(NamedTuple):
+    """What a PDF's tags hold: the letters and signs of formulas by their alternative texts, and the
+    alternative texts of figures.
+    """
+
+    formulas: dict[str, Counter[str]]
+    figures: set[str]
+
+
+def read_tags(pdf: pypdfium2.PdfDocument) -> Tags:
+    """Return the formulas and figures in a PDF's tags."""
+    tags = Tags({}, set())
     for page in pdf:
         tree = pdfium.FPDF_StructTree_GetForPage(page)
         count = pdfium.FPDF_StructTree_CountChildren(tree)
         roots = [pdfium.FPDF_StructTree_GetChildAtIndex(tree, index) for index in range(count)]
-        formulas = [pair for root in roots for pair in formulas_in(root)]
+        tagged = [part for root in roots for part in tagged_in(root)]
+        tags.figures.update(part.alt for part in tagged if part.kind == "Figure")
+        formulas = [part for part in tagged if part.kind == "Formula"]
         texts = texts_by_mark(page) if formulas else {}
-        for alt, marks in formulas:
+        for _, alt, marks in formulas:
             text = "".join(texts.get(mark, "") for mark in marks)
-            shown.setdefault(alt, Counter()).update(count_signs(text))
+            tags.formulas.setdefault(alt, Counter()).update(count_signs(text))
         pdfium.FPDF_StructTree_Close(tree)
-    return shown
+    return tags
 
 
 def missing_formulas(

@@ -1,20 +1,16 @@
 """The proof that a PDF is complete: read back with libraries that had no part in making it."""
 
-import io
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from functools import cached_property
 from typing import Literal, NamedTuple, assert_never
 
 import pypdfium2
-from pypdf import PdfReader
-from pypdf.generic import DictionaryObject, PdfObject
 
 from hwlib.pdf.blocks import Block, FigureBlock, MarkupBlock, PageBreakBlock
 from hwlib.pdf.equations import Formula
-from hwlib.pdf.formula_proof import missing_formulas, read_formulas
+from hwlib.pdf.formula_proof import missing_formulas, read_tags
 
 MARK = "↪"  # where the template goes on with a line
 UNSEEN = dict.fromkeys(map(ord, f"\u00ad\u200b\u200c\u200d\u200e\u200f\ufe0e\ufe0f\ufeff{MARK}"))
@@ -182,18 +178,6 @@ def count_marks(text: str) -> int:
     return sum(unicodedata.combining(c) > 0 for c in unicodedata.normalize("NFKD", text))
 
 
-def alternative_texts(tag: PdfObject | None) -> Iterator[str]:
-    """What a PDF's tags, from this one down, say of its figures."""
-    tag = tag and tag.get_object()
-    if isinstance(tag, DictionaryObject):
-        if "/Alt" in tag:
-            yield str(tag["/Alt"])
-        yield from alternative_texts(tag.get("/K"))
-    elif isinstance(tag, list):
-        for child in tag:
-            yield from alternative_texts(child)
-
-
 def pieces(block: Block) -> Iterator[tuple[Kind, str]]:
     """Return what a block prints: the kind of each piece and its text."""
     match block:
@@ -223,15 +207,8 @@ class Proof:
         text = read_text(opened)
         self.strict, self.loose = Reader(squeeze(text)), Reader(letters(text))
         self.is_reversed = bool(RIGHT_TO_LEFT.search(text))
-        self.formulas = read_formulas(opened)
+        self.formulas, self.figures = read_tags(opened)
         self.bookmarks = [letters(item.get_title()) for item in opened.get_toc()]
-        self.pdf = pdf
-
-    @cached_property
-    def figures(self) -> set[str]:
-        """Return the alternative texts in the PDF's tags, which take long to read."""
-        root = PdfReader(io.BytesIO(self.pdf)).root_object
-        return set(alternative_texts(root.get("/StructTreeRoot")))
 
     def has_heading(self, piece: str) -> bool:
         """Return whether a heading is among the bookmarks behind the one found before."""

@@ -9,7 +9,7 @@ from nbformat.v4 import new_markdown_cell
 from pdf.helpers import blocks_of, code, convert, describe, result, text_of
 
 from hwlib.pdf.compiler import compile_document
-from hwlib.pdf.formula_proof import count_signs, read_formulas, wanted_signs
+from hwlib.pdf.formula_proof import count_signs, read_tags, wanted_signs
 from hwlib.pdf.formulas import translate
 from hwlib.pdf.proof import find_missing
 from hwlib.pdf.tex import Expansion, TexError
@@ -98,7 +98,7 @@ def test_lost_signs_and_terms_are_missing():
     written = new_markdown_cell("$$a + b - c$$\n\n$$\\frac{\\alpha}{2}$$")
     printed = new_markdown_cell("$$a + b$$\n\n$$\\frac{\\alpha}{2}$$")
     pdf = convert(printed)
-    shown_by_alt = read_formulas(pypdfium2.PdfDocument(pdf))
+    shown_by_alt = read_tags(pypdfium2.PdfDocument(pdf)).formulas
     assert shown_by_alt["a + b"] == count_signs("a+b")
     (missing,) = find_missing(pdf, blocks_of(written))
     assert missing.kind == "formula" and missing.piece.endswith("in a + b - c")
@@ -117,7 +117,7 @@ def test_formulas_from_right_to_left_and_signs_that_overlap_are_found():
 
 def test_formulas_have_their_tex_as_alternative_text():
     pdf = convert(new_markdown_cell("# T\n\n## On $x^2$\n\nand $\\frac a b$"))
-    assert set(read_formulas(pypdfium2.PdfDocument(pdf))) == {"x^2", r"\frac a b"}
+    assert set(read_tags(pypdfium2.PdfDocument(pdf)).formulas) == {"x^2", r"\frac a b"}
 
 
 def test_a_wide_formula_with_its_number_in_the_last_line_is_set():
