@@ -43,7 +43,7 @@ NAMESPACES = {  # of XML: the attribute that declares one, what shows that it is
     b"xmlns": (b"<svg", b"http://www.w3.org/2000/svg"),
     b"xmlns:xlink": (b"xlink:", b"http://www.w3.org/1999/xlink"),
 }
-LAST_BYTES = {"image/png": b"IEND", "image/jpeg": b"\xff\xd9", "image/gif": b"\x3b"}
+LAST_BYTES = {"image/png": b"IEND", "image/jpeg": b"\xff\xd9", "image/gif": b"\x00\x3b"}
 ROOM_FOR_END = 64  # bytes at a file's end in which its mark must stand
 
 
