@@ -3,13 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
-import nbformat
-
 from hwlib.pdf.document import notebook_hash
 from hwlib.pdf.errors import PdfError
-from hwlib.pdf.exporter import UNREADABLE, TypstPDFExporter
+from hwlib.pdf.exporter import TypstPDFExporter
 from hwlib.pdf.fonts import replace_surrogates, replace_unprintable
 from hwlib.pdf.proof import find_missing
+from hwlib.pdf.reading import load_notebook
 from hwlib.pdf.receipt import Receipt, read_receipt
 
 
@@ -18,10 +17,8 @@ def prove_again(pdf: bytes, notebook: Path) -> Receipt:
     was made from another notebook.
     """
     receipt = read_receipt(pdf)
-    try:
-        node, _ = replace_surrogates(nbformat.read(notebook, 4))
-    except UNREADABLE as error:
-        raise PdfError(f"{notebook} is no notebook that can be read.") from error
+    with notebook.open(encoding="utf-8") as stream:
+        node, _ = replace_surrogates(load_notebook(stream))
     if receipt.notebook != notebook_hash(node):
         raise PdfError(f"The PDF was not made from {notebook}: the content differs.")
     printable, _ = replace_unprintable(node)

@@ -9,11 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
-from nbformat.reader import NotJSONError
-from nbformat.validator import normalize
+from nbformat.validator import ValidationError, normalize
 from traitlets import Bool
 
 from hwlib.pdf.blocks import Block, FigureBlock, TextBlock
@@ -29,8 +27,7 @@ from hwlib.pdf.fonts import (
 )
 from hwlib.pdf.lines import text_lines
 from hwlib.pdf.proof import Missing, find_missing, summarize
-
-UNREADABLE = (NotJSONError, nbformat.ValidationError, UnicodeDecodeError, AttributeError, KeyError)
+from hwlib.pdf.reading import load_notebook
 
 
 def source_document(notebook: NotebookNode) -> Document:
@@ -69,12 +66,7 @@ class TypstPDFExporter(Exporter):
         self, file_stream: Any, resources: Any = None, **options: Any
     ) -> tuple[bytes, Any]:
         """Return the PDF of an open notebook file; PdfError if it cannot be read or made."""
-        try:
-            notebook = nbformat.read(file_stream, 4)
-        except UNREADABLE as error:
-            reason = str(error).split("\n")[0][:200]
-            raise PdfError(f"The file is no notebook that can be read: {reason}") from error
-        return self.from_notebook_node(notebook, resources, **options)
+        return self.from_notebook_node(load_notebook(file_stream), resources, **options)
 
     def from_notebook_node(  # type: ignore[override]
         self, nb: NotebookNode, resources: Any = None, **options: Any
@@ -118,7 +110,11 @@ class TypstPDFExporter(Exporter):
         """Return a valid notebook after nbconvert's preprocessors, and their resources."""
         # Some editors write ``tags: null``, which is invalid.
         _, nb = normalize(nb, strip_invalid_metadata=True)
-        return super().from_notebook_node(nb, resources, **options)
+        try:
+            return super().from_notebook_node(nb, resources, **options)
+        except ValidationError as error:
+            reason = str(error).split("\n")[0]
+            raise PdfError(f"The notebook does not follow its format: {reason}.") from error
 
     def read(self, nb: NotebookNode, resources: Any) -> Document:
         """Return what the PDF is made from."""

@@ -20,7 +20,7 @@ PARTED_LETTERS = 16  # by which the beginning of a piece is found that a page's 
 MOST_PLACES = 100  # at which such a beginning may stand
 MARKED_LETTERS = 2  # that PDFium may give twice, besides one for each vowel point
 MARGINS = (52, 46)  # points at a page's top and foot that hold its header and footer
-RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff]")
+RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\u202a-\u202e\u2066-\u2069]")  # with marks of direction
 
 
 def squeeze(text: str) -> str:
