@@ -25,7 +25,7 @@ def without_nulls(part: Any) -> Any:
 
 
 def mend(content: Any) -> Any:
-    """Return a notebook's JSON without nulls and with the empty parts that it lacks."""
+    """Return a notebook's JSON without nulls and with the empty parts that code cells need."""
     content = without_nulls(content)
     cells = content.get("cells") if isinstance(content, dict) else None
     for cell in cells if isinstance(cells, list) else []:
@@ -34,6 +34,9 @@ def mend(content: Any) -> Any:
         if cell.get("cell_type") == "code":
             cell.setdefault("execution_count", None)
             cell.setdefault("outputs", [])
+        else:
+            cell.pop("execution_count", None)
+            cell.pop("outputs", None)
         for output in cell.get("outputs", []):
             if output.get("output_type") in ("display_data", "execute_result"):
                 output.setdefault("metadata", {})
