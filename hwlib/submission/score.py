@@ -35,6 +35,10 @@ ANSWER = "hwlib.submission.answer:answer"
 TIME_LIMIT = 300.0  # seconds for both pickles
 ANSWER_BYTES = 600 << 20
 IMAGE_SIZES = range(16, 513)
+NO_PICTURES = ImageSet(  # for a class file whose pictures cannot be read; it is not run
+    torch.zeros(1, 3, 16, 16, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64), [], []
+)
+UNREADABLE_CODE = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
 MOST_CLASSES = 100
 
 
@@ -62,11 +66,15 @@ def read_literal(class_file: bytes, name: str, default: object) -> object:
     assignment counts. BundleError if it is no literal.
     """
     value = default
-    for node in (node for node in ast.parse(class_file).body if isinstance(node, ast.Assign)):
+    try:
+        body = ast.parse(class_file).body
+    except UNREADABLE_CODE as error:
+        raise BundleError(f"The class file cannot be read: {type(error).__name__}.") from error
+    for node in (node for node in body if isinstance(node, ast.Assign)):
         if any(isinstance(target, ast.Name) and target.id == name for target in node.targets):
             try:
                 value = ast.literal_eval(node.value)
-            except ValueError as error:
+            except UNREADABLE_CODE as error:
                 raise BundleError(
                     f"The class file computes {name}; write it as a value."
                 ) from error
@@ -145,16 +153,17 @@ def count_trained(tensors: dict[str, Tensor]) -> int:
 def score_q4(
     weights: PickledTensors, name: str, logits: Tensor | None, pictures: ImageSet
 ) -> CatScore:
-    """Return the right answers among logits (N, K), which are in the order of the pictures."""
+    """Return the right answers among logits (N, K), which are in the order of the pictures. An
+    answer with a value that is not finite is wrong.
+    """
     tensors = readable_tensors(weights, name)
     if logits is None:
         raise BundleError("The class file gave no answers.")
     if logits.shape[1] != len(pictures.class_names):
         classes = len(pictures.class_names)
         raise BundleError(f"The network gives {logits.shape[1]} logits for {classes} classes.")
-    if not logits.isfinite().all():
-        raise BundleError("The network gives logits that are not finite.")
-    correct, total = int((logits.argmax(1) == pictures.labels).sum()), len(pictures.labels)
+    is_right = (logits.argmax(1) == pictures.labels) & logits.isfinite().all(1)
+    correct, total = int(is_right.sum()), len(pictures.labels)
     parameters = count_trained(tensors)
     return CatScore(correct / total, correct, total, parameters, pictures.sha256())
 
@@ -166,15 +175,16 @@ def score(files: dict[str, bytes], request: ScoreRequest) -> Scores:
     position is an answer by chance.
     """
     limits = Limits(seconds=TIME_LIMIT, output=ANSWER_BYTES)
+    class_file, problem, pictures = files[".py"], "", NO_PICTURES
     try:
-        pictures = load_scored_pictures(files[".py"], request)
-        shuffled = torch.randperm(len(pictures.labels), generator=random_generator())
-        parts = (files["_Q3.pkl"], files["_Q4.pkl"], files[".py"])
-        asked = pack_request(Request(*parts, pictures.images[shuffled]))
-    except HwlibError as error:
-        return Scores(str(error), str(error), Level())
+        pictures = load_scored_pictures(class_file, request)
+    except HwlibError as error:  # the pickles are read all the same
+        class_file, problem = b"", str(error)
+    shuffled = torch.randperm(len(pictures.labels), generator=random_generator())
+    parts = (files["_Q3.pkl"], files["_Q4.pkl"], class_file)
+    asked = pack_request(Request(*parts, pictures.images[shuffled]))
     outcome = run_confined(ANSWER, asked, limits, trust=request.trust)
-    reason = f"The class file {outcome.reason}." if outcome.reason else ""
+    reason = problem or (f"The class file {outcome.reason}." if outcome.reason else "")
     try:
         answers = read_answers(outcome.output, len(shuffled))
     except FrameError as error:  # the logits are wrong; what the pickles hold was told before

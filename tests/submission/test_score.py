@@ -69,9 +69,11 @@ def test_right_answers_are_counted_by_the_judge_and_parameters_in_the_pickle():
     logits = torch.eye(3)[[0, 1, 1]]
     found = score.score_q4(PickledTensors(tensors), "Q4", logits, pictures)
     assert (found.correct, found.total, found.parameters) == (2, 3, 20)
+    undecided = logits.clone()
+    undecided[0, 2] = torch.nan
+    assert score.score_q4(PickledTensors(tensors), "Q4", undecided, pictures).correct == 1
     for wrong, message in (
         (logits[:, :2], "2 logits for 3 classes"),
-        (logits + torch.nan, "not finite"),
         (None, "no answers"),
     ):
         with pytest.raises(BundleError, match=message):
@@ -87,6 +89,8 @@ def test_right_answers_are_counted_by_the_judge_and_parameters_in_the_pickle():
         (b"CLASS_NAMES = list(range(3))", "computes CLASS_NAMES"),
         (b"CLASS_NAMES = ['a']", "no list of names"),
         (b"CLASS_NAMES = {'a': 1}", "no list of names"),
+        (b"CLASS_NAMES = [", "cannot be read: SyntaxError"),
+        (b"x = " + b"-" * 100_000 + b"1", "cannot be read"),
     ],
 )
 def test_what_a_class_file_says_of_pictures_is_read_as_values_and_bounded(source, message):
@@ -148,3 +152,10 @@ def test_wrong_logits_cost_neither_the_score_of_question_3_nor_the_level(sample)
     q3, q4, level = score.score(files, request)
     assert isinstance(q3, DigitScore) and level == available_level()
     assert "49 x 10 logits for 50 pictures" in q4
+
+
+def test_pictures_that_cannot_be_read_do_not_cost_the_score_of_question_3():
+    files = {".py": b"IMAGE_SIZE = 9", "_Q3.pkl": saved(BASE), "_Q4.pkl": saved({})}
+    request = score.ScoreRequest(ROOT / "data", "sample", trust=True)
+    q3, q4, _ = score.score(files, request)
+    assert isinstance(q3, DigitScore) and "16 to 512" in q4
