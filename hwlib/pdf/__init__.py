@@ -1,8 +1,9 @@
 """Any notebook as a PDF, by pandoc and Typst; an nbconvert exporter.
 
-Data flows one way: cells → blocks (``cells``, ``outputs``) → blocks that pandoc has read
-(``document``) → Typst's data and the PDF (``compiler``), which is held against the same blocks
-(``proof``).
+Data flows one way: a file (``reading``) → cells → blocks (``cells``, ``outputs``) → blocks that
+pandoc has read (``document``, ``pandoc``, ``templates/convert.lua``) → Typst's data and the PDF
+(``compiler``, ``templates/notebook.typ``) with its ``receipt``. The PDF is held against the same
+blocks (``proof``, ``formula_proof``).
 """
 
 from hwlib.pdf.errors import PdfError as PdfError
