@@ -136,10 +136,8 @@ class TypstPDFExporter(Exporter):
             self.log.warning("The PDF may not be complete: %s", summarize(missing))
 
 
-def make_pdf(notebook: Path, engine: str = "typst") -> bytes:
+def make_pdf(notebook: Path) -> bytes:
     """Return a notebook file's PDF; PdfError if it cannot be made or is not complete."""
-    if engine != "typst":  # until the command line offers no others
-        raise PdfError(f"Use nbconvert itself for the engine {engine}: only Typst's PDF is proven.")
     result: Any = TypstPDFExporter(strict=True).from_filename(str(notebook))
     pdf: bytes = result[0]
     return pdf
