@@ -252,7 +252,8 @@ class Translator:
     def separate(self, item: str, rows: Rows) -> None:
         """Go on to the next cell or row."""
         if item in SEPARATORS:
-            self.stream.take("*")
+            if self.stream.rest[-1:] == ["*"]:  # without a blank before it, as brackets must be
+                self.stream.rest.pop()
             if self.stream.rest[-1:] == ["["]:
                 self.stream.optional()
             rows.cells.append([])

@@ -147,3 +147,13 @@ def test_wide_formulas_stay_on_the_page_and_readable():
 def test_a_percent_sign_in_a_text_is_no_comment():
     assert "50%" in text_of(convert(new_markdown_cell("$x \\text{(by 50%)} y$")))
     assert "gone" not in text_of(convert(new_markdown_cell("$$x % gone\n y$$")))
+
+
+def test_brackets_on_a_new_line_are_no_distance():
+    """As in MathJax, where the bracket must follow the line's end without a blank."""
+    text = text_of(
+        convert(new_markdown_cell("$$\\begin{aligned}a &= 1, \\\\\n[K, 7] &= b\\end{aligned}$$"))
+    )
+    assert "7" in text and "[" in text
+    distance = "$$\\begin{aligned}a &= 1, \\\\[7pt] c &= b\\end{aligned}$$"
+    assert "7" not in text_of(convert(new_markdown_cell(distance)))

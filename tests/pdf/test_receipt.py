@@ -136,6 +136,7 @@ def test_the_command_finds_what_a_forged_receipt_hides(files, monkeypatch):
         "| a |\n|---|\n| 1 |",
         "[a](#b) <a id='b'></a>",
         "שלום *לכולם* $x$",
+        "## A sum $" + "+".join(f"x_{n}" for n in range(30)) + "$",
     ],
 )
 def test_usual_texts_are_accessible(text):

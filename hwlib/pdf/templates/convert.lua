@@ -26,7 +26,7 @@ end
 local function write(document, result)
   local addresses = pandoc.List()
   for name, pieces_of_text in pairs(collect(document)) do result[name] = pieces_of_text end
-  document = document:walk(prose.raw):walk(prose.words):walk(levels):walk(layout.captions):walk(links.headings)
+  document = document:walk(prose.raw):walk(prose.words):walk(levels):walk(layout.captions):walk(links.headings):walk(maths.headings)
   document = document:walk(pictures.filter(addresses)):walk(links.filter):walk(maths.filter):walk(layout.filter)
   document.blocks = prose.set_direction(document.blocks)
   result.markup, result.pictures = pandoc.write(document, 'typst-smart'), addresses -- quotes as written

@@ -58,5 +58,16 @@ local function set(element)
   return { pandoc.RawInline('typst', '#with-alt(' .. alt .. ')['), element, pandoc.RawInline('typst', ']') }
 end
 
+local function set_in_heading(element)
+  local number = element.text:match('^' .. PLACE)
+  return number and pandoc.RawInline('typst', '#formula(' .. number .. ', in-heading: true)')
+end
+
+maths.headings = {
+  Header = function(header)
+    header.content = header.content:walk({ Math = set_in_heading })
+    return header
+  end,
+}
 maths.filter = { Math = set }
 return maths
