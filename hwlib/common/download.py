@@ -102,7 +102,7 @@ def locked(folder: Path, parameter: str) -> Iterator[None]:
             yield
     except OSError as error:
         raise DataError(
-            f"{folder} cannot be written ({error.strerror or error}). Make room there, or set "
+            f"{folder} cannot be written ({error.strerror or error}). Free space there, or set "
             f"{parameter} to another folder."
         ) from error
 

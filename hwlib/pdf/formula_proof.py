@@ -198,7 +198,7 @@ def tagged_in(element: object) -> Iterator[Tagged]:
     if kind in ("Formula", "Figure"):
         alt = read_string(pdfium.FPDF_StructElement_GetAltText, element)
         yield Tagged(kind, alt, list(marks_of(element)))
-    elif kind != "TOC":
+    if kind not in ("Formula", "TOC"):
         for child in children_of(element):
             yield from tagged_in(child)
 

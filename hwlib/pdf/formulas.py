@@ -519,7 +519,7 @@ class Translator:
         return f'#box(stroke: 0.5pt, inset: 3pt, baseline: 3pt, $display({self.argument()})$)""'
 
     def phantom(self, _: str) -> str:
-        """Return the room that an argument takes."""
+        """Return the blank space that is as large as an argument."""
         return f'#hide(${self.argument()}$)""'
 
     def unchanged(self, _: str) -> str:

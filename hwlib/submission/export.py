@@ -71,7 +71,7 @@ def full_disk_as_error(out: Path) -> Iterator[None]:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise ExportError(
-            f"{out}: {error.strerror}. Make room there, or choose another folder with --out, and "
+            f"{out}: {error.strerror}. Free space there, or choose another folder with --out, and "
             "run the same command again."
         ) from error
 

@@ -187,7 +187,7 @@ def test_a_full_disk_is_named_and_nothing_incomplete_is_left(small_mnist, tmp_pa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(download.Path, "write_bytes", no_space)
-    with pytest.raises(DataError, match=r"No space left on device\)\. Make room there, or set"):
+    with pytest.raises(DataError, match=r"No space left on device\)\. Free space there, or set"):
         download.fetch_mnist(tmp_path)
     assert not list((tmp_path / "MNIST" / "raw").iterdir())
 

@@ -161,17 +161,17 @@ end
 -- The size of type, and the columns' shares of the page if they do not fit as they are.
 local function fit(columns)
   for _, size in ipairs(SIZES) do
-    local room = PAGE / size
-    if sum(columns, 'natural') <= room then return size, nil end
-    if sum(columns, 'least') <= room or size == SIZES[#SIZES] then
-      local spare = math.max(0, room - sum(columns, 'least'))
+    local available = PAGE / size
+    if sum(columns, 'natural') <= available then return size, nil end
+    if sum(columns, 'least') <= available or size == SIZES[#SIZES] then
+      local spare = math.max(0, available - sum(columns, 'least'))
       local wished = math.max(0.01, sum(columns, 'natural') - sum(columns, 'least'))
       local shares = pandoc.List(columns):map(function(column)
         return column.least + PADDING + spare * (column.natural - column.least) / wished
       end)
       local total = 0.01 -- more than fits if a single word is wider than the page
       for _, share in ipairs(shares) do total = total + share end
-      return size, shares:map(function(share) return share / math.max(room, total) end)
+      return size, shares:map(function(share) return share / math.max(available, total) end)
     end
   end
 end
@@ -186,13 +186,13 @@ local function group_columns(columns, names)
     first:insert(column)
     named = named + columns[column].least + PADDING
   end
-  local room = math.max(PAGE / PARTED - named, 20)
+  local available = math.max(PAGE / PARTED - named, 20)
   local total = sum(columns, 'least') - named
-  local fair = total / math.ceil(total / room)
+  local fair = total / math.ceil(total / available)
   local groups, used = pandoc.List({ first:clone() }), 0
   for column = names + 1, #columns do
     local width = columns[column].least + PADDING
-    if used > 0 and (used + width / 2 > fair or used + width > room) then
+    if used > 0 and (used + width / 2 > fair or used + width > available) then
       groups:insert(first:clone())
       used = 0
     end
