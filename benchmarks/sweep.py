@@ -23,7 +23,7 @@ from timing import machine
 
 from hwlib.common.project import NOTEBOOK, ROOT
 from hwlib.run.notebook import select
-from hwlib.sweep.pool import thread_limits
+from hwlib.jobs.pool import thread_limits
 
 PORT = 18786
 SWEEP = """\

@@ -2,13 +2,18 @@
 
 import os
 import shutil
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import distributed
+import psutil
 import pytest
 import torch
 from filelock import FileLock
-from support import ROOT, SmallHomework, run_hwlib, write_small_homework
+from support import ROOT, Cluster, SmallHomework, run_hwlib, write_small_homework
 
 from hwlib.common.data import locate
 from hwlib.common.project import QUESTIONS
@@ -70,3 +75,29 @@ def small_export(small_homework, tmp_path_factory) -> Path:
 def copied(small_export, tmp_path) -> Path:
     """A copy of that folder, to be changed."""
     return Path(shutil.copytree(small_export, tmp_path / "copied"))
+
+
+@pytest.fixture
+def cluster(tmp_path) -> Iterator[Cluster]:
+    """A real Dask scheduler on loopback with two workers, each a process of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    address = f"tcp://127.0.0.1:{port}"
+    scheduler = ["scheduler", "--host", "127.0.0.1", "--port", port]
+    worker = ["worker", address, "--nthreads", "1", "--no-nanny", "--death-timeout", "60"]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "dask", *words, "--no-dashboard"],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stderr=subprocess.DEVNULL,
+        )
+        for words in (scheduler, worker, worker)
+    ]
+    with distributed.Client(address, timeout=60, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+    yield Cluster(address, [psutil.Process(process.pid) for process in processes[1:]])
+    for process in processes:
+        process.kill()
+        process.wait()

@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NamedTuple
 
 import nbformat
+import psutil
 from nbformat import NotebookNode, v4
 
 from hwlib.common.project import NOTEBOOK, QUESTIONS
@@ -209,3 +211,18 @@ def write_small_homework(folder: Path, sample: Path) -> SmallHomework:
     (made / "claims.json").write_text(json.dumps(claims))
     notebook = small_notebook(folder / "small.ipynb", small_homework_cells())
     return SmallHomework(notebook, folder / "data")
+
+
+class Cluster(NamedTuple):
+    """A Dask cluster: its scheduler's address, and its workers."""
+
+    address: str
+    workers: list[psutil.Process]
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
+    """Wait for something that comes soon; the limit only ends a test that would never end."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)

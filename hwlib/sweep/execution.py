@@ -21,9 +21,10 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from hwlib.common.errors import HwlibError
+from hwlib.common.fingerprint import code_hash
+from hwlib.jobs.worker import die_with_parent
 from hwlib.run.notebook import InterpreterKernelManager, KernelDied, RunError, execute, select
-from hwlib.sweep.store import Failure, Run, code_hash, publish_run, unfinished_folder
-from hwlib.sweep.worker import die_with_parent
+from hwlib.sweep.store import Failure, Run, publish_run, unfinished_folder
 
 CAN_FORK = sys.platform == "linux"  # elsewhere forked processes may not use all of the system
 

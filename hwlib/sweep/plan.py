@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from hwlib.common.fingerprint import code_hash
 from hwlib.common.project import NOTEBOOK, PROFILES, ROOT
 from hwlib.run.parameters import Axes, ParameterError, Parameters, check, source_of, suggest
 from hwlib.run.profiles import (
@@ -17,7 +18,7 @@ from hwlib.run.profiles import (
     read_yaml,
     split,
 )
-from hwlib.sweep.store import Run, Value, code_hash, run_key
+from hwlib.sweep.store import Run, Value, run_key
 
 
 class Plan(NamedTuple):

@@ -8,8 +8,7 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 
 from hwlib.common.errors import HwlibError
-from hwlib.sweep.leaderboard import figures_of, heading
-from hwlib.sweep.pool import (
+from hwlib.jobs.pool import (
     JobError,
     Submit,
     environments,
@@ -18,6 +17,7 @@ from hwlib.sweep.pool import (
     thread_limits,
     visible_gpus,
 )
+from hwlib.sweep.leaderboard import figures_of, heading
 from hwlib.sweep.store import (
     RUNS,
     Failure,
@@ -95,7 +95,7 @@ def open_pool(runs: Sequence[Run], options: Options) -> AbstractContextManager[S
         gpus = visible_gpus() if devices != {"cpu"} else []
         return local_pool(environments(options.workers, options.threads, gpus), options.time_limit)
     try:
-        from hwlib.sweep.cluster import dask_pool
+        from hwlib.jobs.cluster import dask_pool
     except ImportError as error:
         raise SweepError("--scheduler needs Dask: pip install -e '.[cluster]'") from error
     limits = thread_limits(options.threads)

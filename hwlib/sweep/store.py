@@ -6,7 +6,6 @@ knows, as ``s3://bucket/sweep``.
 """
 
 import functools
-import hashlib
 import json
 import os
 import platform
@@ -25,6 +24,7 @@ from fsspec.implementations.local import LocalFileSystem
 from pydantic import BaseModel, ValidationError
 
 from hwlib.common.files import replacing
+from hwlib.common.fingerprint import file_stamps, short_hash
 from hwlib.common.project import DATA, RESULTS, ROOT, WITHOUT_EFFECT
 from hwlib.common.results import RunResults, package_versions
 from hwlib.common.runtime import find_data
@@ -91,30 +91,14 @@ class StoredRun(NamedTuple):
     results: RunResults | None
 
 
-def short_hash(content: bytes) -> str:
-    """Return 16 digits of the SHA-256, enough to tell files apart."""
-    return hashlib.sha256(content).hexdigest()[:16]
-
-
-def code_hash(notebook: Path) -> str:
-    """Return the hash of a notebook and of every module of the library."""
-    files = [notebook, *sorted((ROOT / "hwlib").rglob("*.py"))]
-    return short_hash("".join(short_hash(path.read_bytes()) for path in files).encode())
-
-
 @functools.cache
 def data_files(data_dir: str, questions: tuple[str, ...]) -> list[tuple[str, int, int]]:
     """Return name, size and time of change of every file that these questions read: cheap, and
     different as soon as a file is replaced.
     """
     names = [name for question in questions for name in DATA.get(question, ())]
-    folders = [folder for name in names if (folder := find_data(name, Path(data_dir)))]
-    return [
-        (f"{folder.name}/{path.relative_to(folder)}", path.stat().st_size, path.stat().st_mtime_ns)
-        for folder in folders
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    ]
+    found = [folder for name in names if (folder := find_data(name, Path(data_dir)))]
+    return file_stamps(found)
 
 
 def run_key(parameters: Parameters, questions: tuple[str, ...], code: str) -> str:

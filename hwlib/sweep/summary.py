@@ -3,18 +3,15 @@
 Apart from the tables, which are wanted without waiting for matplotlib.
 """
 
-import io
-import re
 from collections.abc import Sequence
-from html import escape
 from typing import Any, NamedTuple, cast
 
-import jinja2
 import matplotlib.pyplot as plt
 import pandas as pd
 
 from hwlib.common.figures import STYLE
 from hwlib.common.project import WITHOUT_EFFECT
+from hwlib.pages.page import as_svg, render
 from hwlib.sweep import plots
 from hwlib.sweep.leaderboard import (
     SweepIndex,
@@ -29,13 +26,6 @@ from hwlib.sweep.leaderboard import (
 from hwlib.sweep.store import RunRecord, StoredRun, write_file
 
 PAGE = "summary.html"
-PAGES = jinja2.Environment(
-    loader=jinja2.PackageLoader("hwlib.sweep"),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    undefined=jinja2.StrictUndefined,
-)
 
 
 class Section(NamedTuple):
@@ -70,18 +60,9 @@ class Table(NamedTuple):
     rows: list[Row]
 
 
-def as_svg(panels: Sequence[plots.Panel]) -> list[str]:
-    """Return figures as elements of a page, with text that can be found and ids that are unique."""
-    elements = []
-    for panel in panels:
-        buffer = io.StringIO()
-        with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": panel.alt}):
-            panel.figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-        drawn = buffer.getvalue()
-        drawn = re.sub(r' id="[A-Za-z0-9.]+_\d+"', "", drawn[drawn.index("<svg") :])
-        label = f'<svg role="img" aria-label="{escape(panel.alt)}"'
-        elements.append(drawn.replace("<svg", label, 1))
-    return elements
+def draw_all(panels: Sequence[plots.Panel]) -> list[str]:
+    """Return figures as elements of a page."""
+    return [as_svg(panel.figure, panel.alt) for panel in panels]
 
 
 def numbers_varied_alone(index: SweepIndex, table: pd.DataFrame) -> list[str]:
@@ -110,18 +91,18 @@ def draw_sections(out: str, table: pd.DataFrame, styles: plots.Styles) -> list[S
     figures = [name for name in done if name.startswith(question) and name.endswith(ends)]
     panels = plots.curves(histories, styles)
     text = "Mean over the seeds ± standard deviation."
-    sections = [Section("Against the epoch", text, as_svg(panels))]
+    sections = [Section("Against the epoch", text, draw_all(panels))]
     panels = [plots.seed_dots(done, name, styles) for name in figures]
     text = "Mean ± standard deviation of each setting; every run is a dot."
-    sections.append(Section("Setting by setting", text, as_svg(panels)))
+    sections.append(Section("Setting by setting", text, draw_all(panels)))
     for parameter in numbers_varied_alone(index, done):
         panels = [plots.against_parameter(done, parameter, name, styles) for name in figures]
         text = "Every run is a dot; the grey line joins the means."
-        sections.append(Section(f"Against {heading(parameter)}", text, as_svg(panels)))
+        sections.append(Section(f"Against {heading(parameter)}", text, draw_all(panels)))
     if len(index.swept) > 1:
         panel = plots.parallel(done, [*index.swept, *figures], styles)
         text = "A line is a run. On every axis the values stand in their order, equally far apart."
-        sections.append(Section("All runs at once", text, as_svg([panel]), wide=True))
+        sections.append(Section("All runs at once", text, draw_all([panel]), wide=True))
     return sections
 
 
@@ -183,7 +164,9 @@ def write_summary(table: pd.DataFrame, out: str) -> None:
     records = [run.record for run in runs.values() if run]
     with plt.rc_context(cast(Any, STYLE)):
         sections = draw_sections(out, table, styles)
-    page = PAGES.get_template(PAGE).render(
+    page = render(
+        "hwlib.sweep",
+        PAGE,
         name=out.rstrip("/").rpartition("/")[2],
         command=index.command,
         rank=heading(rank.figure) if rank else "",

@@ -1,8 +1,6 @@
 """What tests of sweeps share: calling one, and looking at its processes and files."""
 
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,13 +16,6 @@ class Sweep(NamedTuple):
     out: Path
     exit_code: int
     output: str
-
-
-class Cluster(NamedTuple):
-    """A Dask cluster: its scheduler's address, and its workers."""
-
-    address: str
-    workers: list[psutil.Process]
 
 
 def call_sweep(sweep_file: Path, notebook: Path, out: Path, *options: object) -> Sweep:
@@ -49,19 +40,11 @@ def numbers(out: Path) -> dict[str, dict]:
     return figures
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
-    """Wait for something that comes soon; the limit only ends a test that would never end."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
-
-
 def busy_workers(process: psutil.Process) -> list[psutil.Process]:
     """The worker processes below ``process`` that have a kernel."""
     try:
         below = process.children(recursive=True)
-        workers = [child for child in below if "hwlib.sweep.worker" in " ".join(child.cmdline())]
+        workers = [child for child in below if "hwlib.jobs.worker" in " ".join(child.cmdline())]
         return [worker for worker in workers if worker.children(recursive=True)]
     except psutil.Error:  # one of them has just ended: look again
         return []

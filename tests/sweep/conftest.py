@@ -2,19 +2,16 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import distributed
 import nbformat
-import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from support import ROOT, listen_to_ctrl_c
-from sweep.calls import Cluster, Sweep, call_sweep
+from sweep.calls import Sweep, call_sweep
 
 from hwlib.run.parameters import Parameters
 
@@ -126,29 +123,3 @@ def start(notebook) -> Iterator[Callable[..., subprocess.Popen]]:
     for process in started:
         process.kill()
         process.communicate()
-
-
-@pytest.fixture
-def cluster(tmp_path) -> Iterator[Cluster]:
-    """A real Dask scheduler on loopback with two workers, each a process of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    address = f"tcp://127.0.0.1:{port}"
-    scheduler = ["scheduler", "--host", "127.0.0.1", "--port", port]
-    worker = ["worker", address, "--nthreads", "1", "--no-nanny", "--death-timeout", "60"]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "dask", *words, "--no-dashboard"],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            stderr=subprocess.DEVNULL,
-        )
-        for words in (scheduler, worker, worker)
-    ]
-    with distributed.Client(address, timeout=60, set_as_default=False) as client:
-        client.wait_for_workers(2, timeout=60)
-    yield Cluster(address, [psutil.Process(process.pid) for process in processes[1:]])
-    for process in processes:
-        process.kill()
-        process.wait()

@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 from filelock import FileLock
-from sweep.calls import busy_workers, call_sweep, numbers, run_files, wait_until
+from support import wait_until
+from sweep.calls import busy_workers, call_sweep, numbers, run_files
 
 from hwlib.common.project import NOTEBOOK
 
@@ -162,7 +163,7 @@ def test_a_dask_worker_that_dies_loses_nothing(start, tiny, undisturbed, cluster
 
 def test_what_is_missing_for_a_cluster_is_said(tiny, notebook, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    monkeypatch.delitem(sys.modules, "hwlib.sweep.cluster", raising=False)
+    monkeypatch.delitem(sys.modules, "hwlib.jobs.cluster", raising=False)
     address = ["--scheduler", "tcp://127.0.0.1:1"]
     done = call_sweep(tiny, notebook, tmp_path / "out", *address)
     assert done.exit_code == 1 and "pip install -e '.[cluster]'" in done.output

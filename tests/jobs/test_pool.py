@@ -9,10 +9,10 @@ import time
 
 import psutil
 import pytest
-from sweep.calls import wait_until
+from support import wait_until
 
-from hwlib.sweep.pool import JobError, WorkerDiedError, environments, local_pool, perform_all
-from hwlib.sweep.worker import serve
+from hwlib.jobs.pool import JobError, WorkerDiedError, environments, local_pool, perform_all
+from hwlib.jobs.worker import serve
 
 # Jobs are functions of the standard library, which every worker process can import.
 NOTHING = [{}]
@@ -92,7 +92,7 @@ def test_processes_die_with_whoever_started_them(tmp_path):
     import subprocess  # the parent, which is killed
 
     script = (
-        "import os, time; from hwlib.sweep.pool import local_pool\n"
+        "import os, time; from hwlib.jobs.pool import local_pool\n"
         "with local_pool([{}]) as submit:\n"
         "    print(submit(os.getpid).result(), flush=True)\n"
         "    submit(time.sleep, 1000).result()\n"

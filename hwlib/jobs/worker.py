@@ -1,4 +1,4 @@
-"""The process that performs a pool's jobs: ``python -m hwlib.sweep.worker PARENT CONNECTION``.
+"""The process that performs a pool's jobs: ``python -m hwlib.jobs.worker PARENT CONNECTION``.
 
 A job is a pickled pair of a function and its arguments, its answer a pickled pair of result and
 error. Nothing but the standard library is loaded here until a job asks for more.

@@ -8,7 +8,7 @@ from typing import Any
 
 import distributed
 
-from hwlib.sweep.pool import JobError, Submit, Workers
+from hwlib.jobs.pool import JobError, Submit, Workers
 
 CONNECT_SECONDS = 10
 

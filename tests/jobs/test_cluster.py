@@ -6,10 +6,10 @@ import re
 import time
 
 import pytest
-from sweep.calls import wait_until
+from support import wait_until
 
-from hwlib.sweep.cluster import dask_pool
-from hwlib.sweep.pool import JobError
+from hwlib.jobs.cluster import dask_pool
+from hwlib.jobs.pool import JobError
 
 
 def test_jobs_are_performed_and_no_process_is_left(cluster):
@@ -39,7 +39,7 @@ def test_a_gpu_that_no_worker_has_is_asked_for_in_vain(cluster):
 
 
 def test_a_scheduler_that_is_not_there_is_named(monkeypatch):
-    monkeypatch.setattr("hwlib.sweep.cluster.CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("hwlib.jobs.cluster.CONNECT_SECONDS", 0.5)
     nobody = "tcp://127.0.0.1:9"
     with pytest.raises(JobError, match=re.escape(nobody)), dask_pool(nobody, {}, use_gpu=False):
         pass

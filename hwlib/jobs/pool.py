@@ -1,7 +1,7 @@
 """Pools of worker processes, which perform jobs of any kind: a function and arguments that pickle.
 
 A pool is used by its ``submit(function, *arguments)``, which returns a ``Future``. A job that hangs
-or whose process dies costs only itself. ``hwlib.sweep.cluster`` has the same on other machines.
+or whose process dies costs only itself. ``hwlib.jobs.cluster`` has the same on other machines.
 
 Results are unpickled here: a job must not run code that is not trusted in its own process.
 """
@@ -62,7 +62,7 @@ class Worker:
     def __init__(self, environment: Mapping[str, str]):
         self.connection, worker_end = Pipe()
         self.log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        command = [sys.executable, "-m", "hwlib.sweep.worker", os.getpid(), worker_end.fileno()]
+        command = [sys.executable, "-m", "hwlib.jobs.worker", os.getpid(), worker_end.fileno()]
         self.process = subprocess.Popen(
             list(map(str, command)),
             pass_fds=[worker_end.fileno()],
