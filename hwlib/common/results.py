@@ -143,20 +143,21 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-def find_claims(notebook: NotebookNode) -> WholeClaims:
-    """Return what an executed notebook claims; ClaimsError, which names the first thing that is
-    wrong, if it claims nothing or not all that it should.
+def displayed_claims(notebook: NotebookNode) -> Any:
+    """Return what a notebook displays last as its claims, not checked; None if it displays none."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    found = [output["data"][CLAIMS] for output in outputs if CLAIMS in output.get("data", {})]
+    return found[-1] if found else None
+
+
+def check_claims(displayed: Any) -> WholeClaims:
+    """Return what a notebook claims; ClaimsError, which names the first thing that is wrong, if it
+    claims nothing or not all that it should.
     """
-    displayed = [
-        output["data"][CLAIMS]
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        if CLAIMS in output.get("data", {})
-    ]
-    if not displayed:
+    if displayed is None:
         raise ClaimsError("The notebook holds no claims; its last cell was not run.")
     try:
-        return WholeClaims.model_validate(displayed[-1])
+        return WholeClaims.model_validate(displayed)
     except ValidationError as error:
         problem = error.errors()[0]
         name = ".".join(map(str, problem["loc"])) or "all"

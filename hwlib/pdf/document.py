@@ -152,8 +152,8 @@ def finish_block(
 def read_texts(
     blocks: list[CellBlock], folder: Path, equations: Equations
 ) -> tuple[str, list[Block], list[str]]:
-    """Return the title, or ""; the blocks after their formulas are set, pandoc has read their texts
-    and figures are numbered; and what could not be read.
+    """Return the title, or ""; the blocks after their formulas are set and pandoc has read their
+    texts; and what could not be read.
     """
     unread = [b for b in blocks if isinstance(b, MarkdownBlock | RichOutputBlock)]
     extracted = [equations.extract(b.text, b.text_format != MARKDOWN) for b in unread]
@@ -172,16 +172,28 @@ def read_texts(
     warnings = [complaint] * bool(complaint)
     for source, (_, formulas) in zip(unread, extracted, strict=True):
         warnings += explain_formulas(source.cell, formulas)
-    result, number = zip(results, (formulas for _, formulas in extracted), strict=True), count(1)
+    result = zip(results, (formulas for _, formulas in extracted), strict=True)
     finished: list[Block] = []
     for block in blocks:
         if isinstance(block, MarkdownBlock | RichOutputBlock):
             finished.append(finish_block(block, *next(result), folder))
-        elif isinstance(block, FigureBlock):
-            finished.append(replace(block, number=next(number)))
         else:
             finished.append(block)
     return title, finished, warnings
+
+
+def read_cells(notebook: NotebookNode, switches: Switches = PRINT_ALL) -> list[CellBlock]:
+    """Return what the cells of a notebook become before pandoc has read their texts; its figures
+    are numbered.
+    """
+    spoken = notebook.metadata.get("language_info", {})
+    language = spoken.get("pygments_lexer", spoken.get("name", "python"))
+    number = count(1)
+    return [
+        replace(block, number=next(number)) if isinstance(block, FigureBlock) else block
+        for place, node in enumerate(share_footnotes(show_widgets(notebook)), start=1)
+        for block in cell_blocks(place, node, language, switches)
+    ]
 
 
 def read_document(
@@ -191,15 +203,9 @@ def read_document(
 
     ``name`` is the title of a notebook that has none. PdfError if pandoc cannot read a text.
     """
-    spoken = notebook.metadata.get("language_info", {})
-    language = spoken.get("pygments_lexer", spoken.get("name", "python"))
-    cells = share_footnotes(show_widgets(notebook))
-    texts = (n.source for n in cells if n.cell_type == "markdown" and not has_tag(n, "remove-cell"))
-    blocks = [
-        block
-        for place, node in enumerate(cells, start=1)
-        for block in cell_blocks(place, node, language, switches)
-    ]
+    blocks = read_cells(notebook, switches)
+    cells = (node for node in notebook.cells if node.cell_type == "markdown")
+    texts = (node.source for node in cells if not has_tag(node, "remove-cell"))
     title, finished, warnings = read_texts(blocks, folder, collect_equations(texts))
     title_block = read_title_block(notebook, title or str(notebook.metadata.get("title", name)))
     return Document(title_block, finished, warnings)

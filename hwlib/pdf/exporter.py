@@ -14,10 +14,17 @@ from nbformat import NotebookNode
 from nbformat.validator import ValidationError, normalize
 from traitlets import Bool
 
-from hwlib.pdf.blocks import Block, FigureBlock, TextBlock
+from hwlib.pdf.blocks import (
+    Block,
+    FigureBlock,
+    FinishedBlock,
+    MarkdownBlock,
+    RichOutputBlock,
+    TextBlock,
+)
 from hwlib.pdf.cells import Switches
 from hwlib.pdf.compiler import compile_document, pictures_of
-from hwlib.pdf.document import Document, TitleBlock, find_facts, read_document
+from hwlib.pdf.document import Document, TitleBlock, find_facts, read_cells, read_document
 from hwlib.pdf.errors import PdfError, show_as_sentence
 from hwlib.pdf.fonts import (
     replace_characters,
@@ -127,6 +134,12 @@ class TypstPDFExporter(Exporter):
     def describe(self, nb: NotebookNode, resources: Any = None) -> Document:
         """Return what the PDF is made from and held against."""
         return self.read(*self.prepare(nb, resources))
+
+    def describe_code(self, nb: NotebookNode) -> list[FinishedBlock]:
+        """Return the code, plain outputs and figures of the notebook, which need no pandoc."""
+        notebook, _ = self.prepare(nb)
+        blocks = read_cells(notebook, Switches.of(self.config))
+        return [b for b in blocks if not isinstance(b, MarkdownBlock | RichOutputBlock)]
 
     def report(self, missing: list[Missing]) -> None:
         """Warn of what the proof did not find; PdfError with ``strict``."""

@@ -3,17 +3,26 @@
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import typst
 from fontTools.ttLib import TTFont, TTLibError
 from nbformat import NotebookNode
 
-FOLDER = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+SYSTEM_FONTS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
+
+
+def matplotlib_fonts() -> Path:
+    """Return the folder of matplotlib's fonts, without the time that its import takes."""
+    spec = find_spec("matplotlib")
+    assert spec and spec.origin  # noqa: S101 - it is among the requirements
+    return Path(spec.origin).with_name("mpl-data") / "fonts" / "ttf"
+
+
 BUNDLED = [
-    FOLDER / f"{name}.ttf"
+    matplotlib_fonts() / f"{name}.ttf"
     for name in ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono", "DejaVuSansMono-Bold")
 ]  # what the text fonts that Typst brings can print, these can, and much more
 INVISIBLE = {"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"}  # categories without glyphs of their own

@@ -9,9 +9,9 @@ nothing: a frame is a kind, a length, and bytes that are numbers alone.
 import io
 import json
 import math
-import pickle
 import struct
 import sys
+from contextlib import suppress
 from types import ModuleType
 from typing import Any, BinaryIO, NamedTuple
 
@@ -19,25 +19,48 @@ import torch
 from torch import Tensor, nn
 
 from hwlib.common.errors import HwlibError
+from hwlib.submission.pickles import (
+    MAX_TENSOR_BYTES,
+    TYPES,
+    PickledTensors,
+    load_weights,
+    type_name,
+)
 
 FRAME = struct.Struct("<4sQ")  # kind and number of bytes
-REQUEST = struct.Struct("<4Q4Q")  # the shape of the pictures, and the lengths of the parts
+REQUEST = struct.Struct("<4Q4QQ")  # the pictures' shape, the parts' lengths, any size
 SHAPE = struct.Struct("<QQ")  # pictures and classes
-TENSORS, PROBLEM, LOGITS = b"TENS", b"FAIL", b"LOGI"
+TENSORS, REMARK, PROBLEM, LOGITS, SIZE = b"TENS", b"NOTE", b"FAIL", b"LOGI", b"SIZE"
+MAX_REMARKS = 8
 
-MAX_TENSOR_BYTES = 512 << 20  # of one pickle
-MAX_TENSORS = 20_000
 MAX_HEADER = 4 << 20  # bytes
 MAX_DIMENSIONS = 16
 MAX_CLASSES = 1000
 BATCH = 50  # pictures
-TYPES = {
-    str(dtype).removeprefix("torch."): dtype
-    for dtype in (
-        torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.bool,
-        torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
-    )
-}  # fmt: skip
+NUMBER_BYTES = 8
+# Tried in this order if a class file does not say IMAGE_SIZE: a network that takes pictures of any
+# size gets them as they are, one that ends in a layer of a fixed size takes one of them.
+TRIED_SIZES = (
+    224,
+    64,
+    128,
+    96,
+    160,
+    192,
+    256,
+    112,
+    32,
+    48,
+    80,
+    100,
+    120,
+    144,
+    150,
+    180,
+    200,
+    227,
+    299,
+)
 
 
 class FrameError(HwlibError):
@@ -51,13 +74,7 @@ class Request(NamedTuple):
     q4: bytes
     class_file: bytes
     pictures: Tensor  # (N, 3, H, W), uint8, in an order that only the judge knows
-
-
-class PickledTensors(NamedTuple):
-    """What a pickle holds, or the sentence that says why it cannot be read."""
-
-    tensors: dict[str, Tensor]
-    problem: str = ""
+    any_size: bool = False  # whether other sizes are tried if the network does not take this one
 
 
 class Answers(NamedTuple):
@@ -66,6 +83,7 @@ class Answers(NamedTuple):
     q3: PickledTensors
     q4: PickledTensors
     logits: Tensor | None  # (N, num_classes), float32
+    size: int | None = None  # in place of logits: the size of pictures that the network takes
 
 
 def pack_request(request: Request) -> bytes:
@@ -73,20 +91,15 @@ def pack_request(request: Request) -> bytes:
     pictures = request.pictures
     pixels = pictures.contiguous().numpy().tobytes()
     parts = (request.q3, request.q4, request.class_file, pixels)
-    return b"".join((REQUEST.pack(*pictures.shape, *map(len, parts)), *parts))
+    return b"".join((REQUEST.pack(*pictures.shape, *map(len, parts), request.any_size), *parts))
 
 
 def unpack_request(source: BinaryIO) -> Request:
     """Return the request that ``pack_request`` wrote: the judge's own bytes, which are trusted."""
     numbers = REQUEST.unpack(source.read(REQUEST.size))
-    q3, q4, class_file, pixels = (source.read(size) for size in numbers[4:])
+    q3, q4, class_file, pixels = (source.read(size) for size in numbers[4:8])
     pictures = torch.frombuffer(bytearray(pixels), dtype=torch.uint8).view(numbers[:4])
-    return Request(q3, q4, class_file, pictures)
-
-
-def type_name(tensor: Tensor) -> str:
-    """Return "float32" for torch.float32."""
-    return str(tensor.dtype).removeprefix("torch.")
+    return Request(q3, q4, class_file, pictures, bool(numbers[8]))
 
 
 def pack_tensors(tensors: dict[str, Tensor]) -> bytes:
@@ -150,10 +163,14 @@ def read_frame(stream: io.BytesIO, kinds: tuple[bytes, ...]) -> tuple[bytes, byt
 def read_pickled(stream: io.BytesIO) -> PickledTensors:
     """Return what the next frame says that a pickle holds."""
     try:
-        kind, content = read_frame(stream, (TENSORS, PROBLEM))
-        if kind == PROBLEM:
-            return PickledTensors({}, content[:300].decode(errors="replace"))
-        return PickledTensors(unpack_tensors(content))
+        remarks: list[str] = []
+        while True:
+            kind, content = read_frame(stream, (TENSORS, PROBLEM, REMARK))
+            if kind == TENSORS:
+                return PickledTensors(unpack_tensors(content), remarks=tuple(remarks))
+            if kind == PROBLEM or len(remarks) == MAX_REMARKS:
+                return PickledTensors({}, content[:300].decode(errors="replace"))
+            remarks.append(content[:300].decode(errors="replace"))
     except FrameError:
         return PickledTensors({}, "was not read to its end")
 
@@ -175,9 +192,14 @@ def read_answers(content: bytes, pictures: int) -> Answers:
     q3, q4 = read_pickled(stream), read_pickled(stream)
     if stream.tell() == len(content):
         return Answers(q3, q4, None)
-    _, frame = read_frame(stream, (LOGITS,))
+    kind, frame = read_frame(stream, (LOGITS, SIZE))
     if stream.read(1):
         raise FrameError("The answer goes on after its end.")
+    if kind == SIZE:
+        size = int.from_bytes(frame, "little") if len(frame) == NUMBER_BYTES else 0
+        if size not in TRIED_SIZES:
+            raise FrameError("The answer names a size that was not asked for.")
+        return Answers(q3, q4, None, size)
     if len(frame) < SHAPE.size:
         raise FrameError("The answer is incomplete.")
     rows, classes = SHAPE.unpack_from(frame)
@@ -187,29 +209,6 @@ def read_answers(content: bytes, pictures: int) -> Answers:
         raise FrameError("The answer has another length than it says.")
     logits = torch.frombuffer(bytearray(frame[SHAPE.size :]), dtype=torch.float32)
     return Answers(q3, q4, logits.view(rows, classes))
-
-
-def load_weights(content: bytes) -> PickledTensors:
-    """Return the tensors of a pickle, or why there are none."""
-    try:
-        loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        return PickledTensors({}, "holds more than tensors and was not loaded")
-    except Exception as error:  # a damaged file fails in many ways
-        return PickledTensors({}, f"is damaged and cannot be read ({type(error).__name__})")
-    if not isinstance(loaded, dict) or not all(
-        isinstance(name, str) and isinstance(value, Tensor) for name, value in loaded.items()
-    ):
-        return PickledTensors({}, "is not a dictionary of tensors")
-    if len(loaded) > MAX_TENSORS:
-        return PickledTensors({}, f"holds more than {MAX_TENSORS:,} tensors")
-    for name, value in loaded.items():
-        plain = value.layout == torch.strided and not (value.is_meta or value.is_quantized)
-        if not plain or type_name(value) not in TYPES:
-            return PickledTensors({}, f"holds {name!r}, which is no plain tensor of numbers")
-    if sum(t.numel() * t.itemsize for t in loaded.values()) > MAX_TENSOR_BYTES:
-        return PickledTensors({}, f"holds more than {MAX_TENSOR_BYTES >> 20} MiB of tensors")
-    return PickledTensors({name: value.detach().contiguous() for name, value in loaded.items()})
 
 
 def write_frame(sink: BinaryIO, kind: bytes, *parts: bytes) -> None:
@@ -225,6 +224,8 @@ def write_weights(sink: BinaryIO, weights: PickledTensors) -> None:
     if weights.problem:
         write_frame(sink, PROBLEM, weights.problem.encode())
     else:
+        for remark in weights.remarks:
+            write_frame(sink, REMARK, remark.encode())
         write_frame(sink, TENSORS, pack_tensors(weights.tensors))
 
 
@@ -258,21 +259,39 @@ def build_network(module: ModuleType, weights: dict[str, Tensor]) -> nn.Module:
     raise SystemExit(f"The Q4 pickle fits no class of the class file ({reason}).")
 
 
+def find_size(network: nn.Module) -> int | None:
+    """Return the first of ``TRIED_SIZES`` that a network takes; None if it takes none."""
+    for size in TRIED_SIZES:
+        with suppress(Exception):  # a network may refuse a size in any way
+            network(torch.zeros(2, 3, size, size))
+            return size
+    return None
+
+
+def logits_of(network: nn.Module, pictures: Tensor) -> Tensor:
+    """Return the logits of uint8 pictures (N, 3, H, W), (N, num_classes), as float32."""
+    parts = [network(part.float() / 255) for part in pictures.split(BATCH)]
+    return torch.cat(parts).float().contiguous()
+
+
+@torch.no_grad()
 def answer(source: BinaryIO, sink: BinaryIO) -> None:
-    """Write what both pickles hold, then the logits (N, num_classes) of all pictures."""
+    """Write what both pickles hold, then the logits (N, num_classes) of all pictures, or the size
+    that they should have.
+    """
     request = unpack_request(source)
     write_weights(sink, load_weights(request.q3))
     q4 = load_weights(request.q4)
     write_weights(sink, q4)
-    if q4.problem:
+    if q4.problem or not request.class_file:
         return
     network = build_network(import_class_file(request.class_file), q4.tensors)
-    pictures = request.pictures
-    with torch.no_grad():
-        batches = [
-            network(pictures[first : first + BATCH].float() / 255)
-            for first in range(0, len(pictures), BATCH)
-        ]
-    logits = torch.cat(batches).float().contiguous()
+    try:
+        logits = logits_of(network, request.pictures)
+    except RuntimeError:
+        if not request.any_size or (size := find_size(network)) is None:
+            raise
+        write_frame(sink, SIZE, size.to_bytes(NUMBER_BYTES, "little"))
+        return
     rows, classes = logits.shape
     write_frame(sink, LOGITS, SHAPE.pack(rows, classes), logits.numpy().tobytes())

@@ -78,7 +78,7 @@ def mac_command(inner: list[str], folders: Sequence[str]) -> list[str]:
 def environment(limits: Limits) -> dict[str, str]:
     """Return all variables that a confined process gets."""
     threads = {"OMP_NUM_THREADS": str(limits.threads), "OPENBLAS_NUM_THREADS": "1"}
-    return {"PATH": "", "LANG": "C.UTF-8", **threads}
+    return {"PATH": "", "HOME": "/", "LANG": "C.UTF-8", **threads}
 
 
 def engine_command(

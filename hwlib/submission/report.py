@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 from hwlib.common.errors import HwlibError
+from hwlib.common.text import without_controls
 
 Found = TypeVar("Found")
 
@@ -42,6 +43,7 @@ class Report:
     checks: list[Check] = field(default_factory=list)
     q3: DigitScore | None = None
     q4: CatScore | None = None
+    diff: str = ""  # of the code cells, against the homework's own
 
     @property
     def ok(self) -> bool:
@@ -50,7 +52,7 @@ class Report:
 
     def refuse(self, name: str, message: str) -> None:
         """Note a check that fails."""
-        self.checks.append(Check(name, False, message))
+        self.checks.append(Check(name, False, without_controls(message)))
 
     def read(
         self, name: str, task: Callable[[], Found], describe: Callable[[Found], str]
@@ -58,7 +60,7 @@ class Report:
         """Return what a task finds, and note its description, or None, and note why it failed."""
         try:
             found = task()
-            self.checks.append(Check(name, True, describe(found)))
+            self.checks.append(Check(name, True, without_controls(describe(found))))
             return found
         except HwlibError as error:
             self.refuse(name, str(error))

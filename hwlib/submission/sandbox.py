@@ -26,6 +26,7 @@ from typing import IO, NamedTuple
 
 import psutil
 
+from hwlib.common.text import without_controls
 from hwlib.submission import lockdown
 from hwlib.submission.containers import (
     ENGINES,
@@ -81,11 +82,6 @@ class Outcome(NamedTuple):
     messages: str  # the last that it printed, without control characters
     reason: str  # empty if it ended well, otherwise a predicate: "took longer than 60 s ..."
     level: Level
-
-
-def without_controls(text: str) -> str:
-    """Return text that cannot control a terminal: line ends stay, other controls become ``�``."""
-    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
 
 
 def inner_command(

@@ -3,25 +3,17 @@
 import ast
 from pathlib import Path
 
-import nbformat
-import pypdfium2
-from nbformat import NotebookNode
-
 from hwlib.common.project import PLACEHOLDERS, stem_of
 from hwlib.common.results import (
     CatResults,
     Claims,
     DigitResults,
     WholeClaims,
-    claimed_sources,
-    find_claims,
-    sources_hash,
+    check_claims,
 )
-from hwlib.pdf import proof
-from hwlib.pdf.blocks import MarkupBlock
-from hwlib.pdf.document import notebook_hash
-from hwlib.pdf.exporter import TypstPDFExporter
 from hwlib.submission.bundle import BundleError, read_bundle
+from hwlib.submission.changes import compare_with_homework
+from hwlib.submission.inspection import NotebookFacts, PdfFacts, inspect_confined
 from hwlib.submission.report import CatScore, DigitScore, Report
 from hwlib.submission.score import ScoreRequest, score
 
@@ -35,35 +27,19 @@ DATA_NAMES = {"real": "real data", "sample": "sample data, not a submission"}
 Q3_TOLERANCE = 0.0002  # devices round differently: two of 10,000 digits
 
 
-def read_notebook(content: bytes) -> NotebookNode:
-    """Return the bundle's notebook; BundleError if it is none."""
-    try:
-        notebook: NotebookNode = nbformat.reads(content.decode(), as_version=4)
-        nbformat.validate(notebook)
-        return notebook
-    except Exception as error:  # nbformat raises many kinds
-        raise BundleError(f"The notebook cannot be read: {type(error).__name__}.") from error
-
-
-def open_bundle(path: Path) -> tuple[dict[str, bytes], NotebookNode]:
-    """Return the bundle's files by ending, and its notebook; BundleError if they are unusable."""
-    files = read_bundle(path)
-    return files, read_notebook(files[".ipynb"])
-
-
-def check_executed(notebook: NotebookNode) -> str:
+def check_executed(notebook: NotebookFacts) -> str:
     """Say that every code cell was run once, from top to bottom, without an error."""
-    cells = [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
-    for wanted, cell in enumerate(cells, start=1):
-        count = cell.execution_count
-        if any(output.output_type == "error" for output in cell.outputs):
-            raise BundleError(f"Cell In [{count}] of the notebook ended with an error.")
-        if count != wanted:
+    if notebook.problem:
+        raise BundleError(notebook.problem)
+    for wanted, cell in enumerate(notebook.cells, start=1):
+        if cell.failed:
+            raise BundleError(f"Cell In [{cell.count}] of the notebook ended with an error.")
+        if cell.count != wanted:
             raise BundleError(
-                f"Code cell {wanted} of the notebook has the number {count}: the notebook was not "
-                "run from top to bottom in one go."
+                f"Code cell {wanted} of the notebook has the number {cell.count}: the notebook was "
+                "not run from top to bottom in one go."
             )
-    return f"executed from top to bottom, {len(cells)} code cells, no error"
+    return f"executed from top to bottom, {len(notebook.cells)} code cells, no error"
 
 
 def describe_claims(claims: WholeClaims) -> str:
@@ -73,9 +49,9 @@ def describe_claims(claims: WholeClaims) -> str:
     return f"{accuracy:.4f} on MNIST, {cats}; {data}"
 
 
-def check_sources(claims: Claims, notebook: NotebookNode) -> str:
+def check_sources(claims: Claims, notebook: NotebookFacts) -> str:
     """Say that the code is what was run; BundleError if a cell was changed since."""
-    if claims.sources != sources_hash(claimed_sources(notebook)):
+    if claims.sources != notebook.sources:
         raise BundleError("A code cell of the notebook was changed after it was run.")
     return "the code is what was run"
 
@@ -97,20 +73,11 @@ def check_submission(claims: Claims) -> str:
     return "real data, and IDs"
 
 
-def check_pdf(content: bytes, notebook: NotebookNode) -> str:
+def check_pdf(pdf: PdfFacts) -> str:
     """Say that the PDF was made from this very notebook, and holds its code, outputs, figures."""
-    try:
-        metadata = proof.read_metadata(content)
-    except pypdfium2.PdfiumError as error:
-        raise BundleError(f"The PDF cannot be opened: {str(error).rstrip('.')}.") from error
-    if f"sha256:{notebook_hash(notebook)}" not in metadata["Keywords"]:
-        raise BundleError("The PDF was not made from this notebook: the content hashes differ.")
-    blocks = TypstPDFExporter().describe(notebook).blocks
-    printed = [block for block in blocks if not isinstance(block, MarkupBlock)]
-    if missing := proof.find_missing(content, printed):
-        reason = proof.summarize(missing)
-        raise BundleError(f"The PDF was not made from this notebook: {reason}")
-    return "made from this notebook, code, outputs and figures complete"
+    if pdf.problem:
+        raise BundleError(pdf.problem)
+    return pdf.message
 
 
 def is_unwanted(attribute: str) -> bool:
@@ -169,7 +136,7 @@ def check_scores(
     report: Report, files: dict[str, bytes], claims: WholeClaims, request: ScoreRequest
 ) -> None:
     """Score both pickles, and note the scores and how they compare with the claims."""
-    q3, q4, level = score(files, request)
+    q3, q4, level, *_ = score(files, request)
     if isinstance(q3, str):
         report.refuse("q3", q3)
     else:
@@ -197,17 +164,22 @@ def verify(
     refused. The class file is not run if nothing here can lock it in, unless it is trusted.
     """
     report = Report()
-    bundle = report.read("bundle", lambda: open_bundle(path), lambda _: "five files, as agreed")
-    if bundle is None:
+    files = report.read("bundle", lambda: read_bundle(path), lambda _: "five files, as agreed")
+    if files is None:
         return report
-    files, notebook = bundle
+    notebook, pdf = inspect_confined(files[".ipynb"], files[".pdf"])
     report.check("notebook", lambda: check_executed(notebook))
-    report.check("pdf", lambda: check_pdf(files[".pdf"], notebook))
+    if notebook.problem:
+        return report
+    report.check("pdf", lambda: check_pdf(pdf))
     usable = report.check("class file", lambda: check_class_file(files[".py"]))
-    claims = report.read("claims", lambda: find_claims(notebook), describe_claims)
+    claims = report.read("claims", lambda: check_claims(notebook.claims), describe_claims)
     if claims is None:
         return report
     report.check("code", lambda: check_sources(claims, notebook))
+    if changes := compare_with_homework(notebook.cells):
+        report.check("cells", lambda: str(changes))
+        report.diff = changes.diff
     report.check("ids", lambda: check_ids(path.stem, claims))
     if submission:
         report.check("submission", lambda: check_submission(claims))

@@ -13,7 +13,8 @@ from hwlib.common.results import (
     ClaimsError,
     Results,
     RunResults,
-    find_claims,
+    check_claims,
+    displayed_claims,
     sources_hash,
     title_block,
 )
@@ -96,12 +97,12 @@ def test_figures_of_a_wrong_type_are_refused_where_they_are_recorded(results):
 )
 def test_incomplete_claims_are_refused_by_name(content, message):
     with pytest.raises(ClaimsError, match=message):
-        find_claims(notebook_with(content))
+        check_claims(displayed_claims(notebook_with(content)))
 
 
 def test_a_notebook_without_claims_is_refused_with_a_sentence():
     with pytest.raises(ClaimsError, match="holds no claims; its last cell was not run"):
-        find_claims(new_notebook(cells=[new_code_cell("1")]))
+        check_claims(displayed_claims(new_notebook(cells=[new_code_cell("1")])))
 
 
 def test_the_hash_of_the_sources_ignores_where_files_are_and_nothing_else():

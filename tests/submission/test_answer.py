@@ -183,10 +183,14 @@ class Reduced:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"no pickle", "holds more than tensors and was not loaded"),
-        (b"", "is damaged and cannot be read"),
+        (b"no pickle", "is no file of torch's and was not loaded"),
+        (b"", "is empty"),
         (pickled({"w": torch.ones(2)})[:-30], "is damaged and cannot be read"),
-        (pickled({"w": Reduced()}), "holds more than tensors and was not loaded"),
+        (pickled({"w": Reduced()}), "holds more than tensors and was not loaded; save the weights"),
+        (
+            pickle.dumps({"w": torch.ones(2)}),
+            "was not written by torch and was not loaded",
+        ),
         (pickled([torch.ones(2)]), "is not a dictionary of tensors"),
         (pickled({"w": 1.0}), "is not a dictionary of tensors"),
         (pickled({1: torch.ones(2)}), "is not a dictionary of tensors"),
@@ -196,7 +200,7 @@ class Reduced:
     ],
 )
 def test_other_pickles_are_told_as_a_problem(content, problem, request_of, capsys):
-    q3, q4, logits = answer.read_answers(answered(request_of(q4=content)), 7)
+    q3, q4, logits, _ = answer.read_answers(answered(request_of(q4=content)), 7)
     assert q3.tensors.keys() == {"W1"}
     assert q4.problem.startswith(problem)
     assert (q4.tensors, logits, capsys.readouterr().out) == ({}, None, "")

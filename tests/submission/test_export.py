@@ -18,7 +18,7 @@ from filelock import FileLock
 from support import ROOT, STEM, SmallHomework, start_export
 
 from hwlib.common.project import ENDINGS, QUESTIONS
-from hwlib.common.results import find_claims
+from hwlib.common.results import check_claims, displayed_claims
 from hwlib.pdf import PdfError
 from hwlib.q4_cats import cnn
 from hwlib.run.parameters import Parameters
@@ -69,7 +69,7 @@ def test_results_hold_what_the_contract_says(exported):
     assert low <= q4["test_accuracy"] <= high
     assert 1 <= q4["best_epoch"] <= 2 and len(q4["history"]["train_loss"]) == 2
     assert [len(top) for top in results["vgg"]["images"].values()] == [5, 5, 5]
-    claims = find_claims(nbformat.read(exported / f"{STEM}.ipynb", as_version=4))
+    claims = check_claims(displayed_claims(nbformat.read(exported / f"{STEM}.ipynb", as_version=4)))
     shown = json.loads(claims.model_dump_json())
     assert shown == {name: value for name, value in results.items() if name != "seconds"}
 

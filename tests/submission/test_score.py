@@ -23,10 +23,10 @@ BASE = {name: torch.zeros(shape) for name, shape in score.SHAPES.items()}
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "damaged"),
+        (b"", "is empty"),
         (saved(BASE)[:5000], "damaged"),
         (saved([1]), "not a dictionary"),
-        (saved({"W1": torch.zeros(2, 2)}), "other tensors than W1, b1, W2, b2"),
+        (saved({"W1": torch.zeros(2, 2)}), "holds W1; it must hold W1, b1, W2, b2"),
         (saved(BASE | {"W1": torch.zeros(128, 784)}), r"W1 has the shape \(128, 784\)"),
         (saved(BASE | {"b1": torch.zeros(1).expand(10**12)}), "more than 512 MiB"),
         (saved(BASE | {"W1": torch.zeros(784, 128).long()}), "W1 is of type torch.int64"),
@@ -45,7 +45,7 @@ def test_a_malicious_pickle_does_nothing(tmp_path):
         pickle.dumps(Malicious(marker), protocol=2),
         saved({"W1": Malicious(marker)}),
     ):
-        assert "more than tensors" in load_weights(content).problem
+        assert "not loaded" in load_weights(content).problem
     assert not marker.exists()
     pickle.loads(pickle.dumps(Malicious(marker)))
     assert marker.exists()  # otherwise the attempts would prove nothing
@@ -95,7 +95,8 @@ def test_right_answers_are_counted_by_the_judge_and_parameters_in_the_pickle():
 )
 def test_what_a_class_file_says_of_pictures_is_read_as_values_and_bounded(source, message):
     with pytest.raises(BundleError, match=message):
-        score.load_scored_pictures(source, score.ScoreRequest(Path("data"), "sample"))
+        request = score.ScoreRequest(Path("data"), "sample")
+        score.load_scored_pictures(source, request, score.read_image_size(source))
 
 
 BY_POSITION = b"""
@@ -125,7 +126,7 @@ def test_an_answer_by_position_is_an_answer_by_chance(sample):
         "_Q4.pkl": saved({"w": torch.zeros(5)}),
     }
     request = score.ScoreRequest(ROOT / "data", "sample", trust=True)
-    q3, q4, level = score.score(files, request)
+    q3, q4, level, *_ = score.score(files, request)
     assert isinstance(q3, DigitScore) and isinstance(q4, CatScore)
     assert q4.total == 50 and q4.correct < 25 and q4.parameters == 5 and str(level)
 
@@ -138,9 +139,10 @@ def test_nothing_is_drawn_into_a_grader_s_data_folder(sample, tmp_path, monkeypa
         return sample / name
 
     monkeypatch.setattr(data, "locate", locate)
-    score.load_scored_pictures(b"IMAGE_SIZE = 16", score.ScoreRequest(tmp_path, "sample"))
+    score.load_scored_pictures(b"", score.ScoreRequest(tmp_path, "sample"), 16)
     (tmp_path / "sample").mkdir()
-    score.load_scored_pictures(b"IMAGE_SIZE = 16", score.ScoreRequest(tmp_path, "sample"))
+    score.read_scored_pictures.cache_clear()  # a worker would not read them again
+    score.load_scored_pictures(b"", score.ScoreRequest(tmp_path, "sample"), 16)
     assert drawn_into[0] not in (tmp_path, ROOT) and drawn_into[1] == tmp_path
 
 
@@ -149,13 +151,17 @@ def test_wrong_logits_cost_neither_the_score_of_question_3_nor_the_level(sample)
     class_file = (BY_POSITION % cnn.CLASS_NAMES).replace(b"10).float()", b"10).float()[1:]")
     files = {".py": class_file, "_Q3.pkl": saved(BASE), "_Q4.pkl": saved({"w": torch.zeros(5)})}
     request = score.ScoreRequest(ROOT / "data", "sample", trust=True)
-    q3, q4, level = score.score(files, request)
+    q3, q4, level, *_ = score.score(files, request)
     assert isinstance(q3, DigitScore) and level == available_level()
     assert "49 x 10 logits for 50 pictures" in q4
 
 
 def test_pictures_that_cannot_be_read_do_not_cost_the_score_of_question_3():
-    files = {".py": b"IMAGE_SIZE = 9", "_Q3.pkl": saved(BASE), "_Q4.pkl": saved({})}
+    files = {
+        ".py": b"IMAGE_SIZE = 9",
+        "_Q3.pkl": saved(BASE),
+        "_Q4.pkl": saved({"w": torch.zeros(5)}),
+    }
     request = score.ScoreRequest(ROOT / "data", "sample", trust=True)
-    q3, q4, _ = score.score(files, request)
+    q3, q4, *_ = score.score(files, request)
     assert isinstance(q3, DigitScore) and "16 to 512" in q4
