@@ -1,4 +1,4 @@
-"""The command line: ``hwlib export|verify|fetch|params|sweep``, or ``python -m hwlib ...``.
+"""The command line: ``hwlib export|verify|grade|fetch|params|sweep``, or ``python -m hwlib ...``.
 
 Modules that load torch are imported where they are used, so that a wrong parameter is refused at
 once.
@@ -22,6 +22,7 @@ try:
     from hwlib import __version__
     from hwlib.common.errors import HwlibError
     from hwlib.common.project import LOCATIONS, NOTEBOOK
+    from hwlib.common.text import without_controls
     from hwlib.run.parameters import ParameterError, check_questions
     from hwlib.run.profiles import explain, load_profile
     from hwlib.sweep.plan import Plan, plan
@@ -203,7 +204,99 @@ def verify(
     else:
         for check in report.checks:
             click.echo(f"{mark(check.ok)} {check.name:<11}{check.message}")
+        if report.diff:
+            click.echo(f"\nThe code cells against the homework's own:\n{report.diff}")
     sys.exit(0 if report.ok else 1)
+
+
+@main.command(name="grade")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--data-dir", type=click.Path(path_type=Path), default="data", help="Holds MNIST and big_cats."
+)
+@click.option(
+    "--big-cats",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="Score Question 4 on this folder of class folders, which nobody has seen "
+    "[default: big_cats/test].",
+)
+@click.option(
+    "--rubric",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="YAML file with the points [default: the one of hwlib/grading].",
+)
+@click.option(
+    "--worksheet",
+    type=click.Path(path_type=Path),
+    metavar="CSV",
+    help="Moodle's grading worksheet, which grades.csv will be with the grades in it.",
+)
+@click.option("--workers", type=click.IntRange(1), default=1, help="Hand-ins at a time.")
+@click.option("--scheduler", metavar="ADDRESS", help="Let a Dask cluster do it.")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(1),
+    default=120.0,
+    metavar="SECONDS",
+    help="That a class file may take.",
+)
+@click.option(
+    "--trust-class-file",
+    is_flag=True,
+    help="Run class files even if nothing on this machine can lock them in.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default="out/graded", help="Results."
+)
+def grade_class(
+    folder: Path,
+    data_dir: Path,
+    big_cats: Path | None,
+    rubric: Path | None,
+    worksheet: Path | None,
+    out: Path,
+    trust_class_file: bool,
+    **options: Any,
+) -> None:
+    """Score every hand-in of a class again, rank them, and fill in Moodle's worksheet.
+
+    FOLDER is what Moodle's "Download all submissions" gives, unpacked or as its zip, or any folder
+    with a folder or a zip for each hand-in.
+
+    OUT gets leaderboard.csv and leaderboard.html, points.csv for the points that people give,
+    grades.csv and feedback.zip for Moodle, similar.html, and a folder for each hand-in. The same
+    call again looks only at what is new or changed.
+    """
+    from hwlib.grading.moodle import read_worksheet
+    from hwlib.grading.results import write_results
+    from hwlib.grading.rubric import DEFAULT, read_rubric
+    from hwlib.grading.runner import GradingOptions, grade
+
+    points = read_rubric(rubric or DEFAULT)
+    if worksheet:
+        read_worksheet(worksheet)  # one that is wrong is refused before an hour of work
+    asked = GradingOptions(data_dir, big_cats, trust=trust_class_file, **options)
+    try:
+        graded = grade(folder, out, asked, lambda text: click.echo(f"· {text}", err=True))
+    except KeyboardInterrupt:
+        click.echo(
+            "\nInterrupted. The same command goes on with the hand-ins that are left.", err=True
+        )
+        sys.exit(130)
+    written = write_results(graded.records, out, points, worksheet)
+    with_problems = sum(bool(record.problems) for record in graded.records)
+    count = len(graded.records)
+    click.echo(
+        f"{count} hand-ins, {graded.looked_at} looked at now, {with_problems} with problems."
+    )
+    if written.graded < count:
+        click.echo(f"{count - written.graded} wait for points of people: {out / 'points.csv'}")
+    if written.worksheet and written.worksheet.without_row:
+        names = ", ".join(map(without_controls, written.worksheet.without_row[:5]))
+        click.echo(f"{len(written.worksheet.without_row)} have no row in the worksheet: {names}")
+    click.echo(f"  {out / 'leaderboard.html'}")
 
 
 @main.command(name="fetch")

@@ -1,0 +1,161 @@
+"""A class from its folder to its tables, with real processes, locks and pages."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from grading import classes
+from grading.classes import write_hand_in
+from PIL import Image
+from support import ROOT, STEM, listen_to_ctrl_c, run_hwlib, wait_until
+
+from hwlib.q4_cats.cnn import CLASS_NAMES
+
+PWNED = Path("/tmp/hw-pwned-grade")
+SOME = [
+    classes.honest, classes.from_a_mac, classes.checkpoint, classes.other_size,
+    classes.endless, classes.writes_files,
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> Path:
+    """Two pictures of each class, which nobody has seen."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for place, name in enumerate(CLASS_NAMES):
+        (folder / name).mkdir()
+        for number in range(2):
+            colour = (20 * place, 255 - 20 * place, 100 * number)
+            Image.new("RGB", (40, 30), colour).save(folder / name / f"{number}.png")
+    return folder
+
+
+@pytest.fixture
+def graded(tmp_path, pictures) -> Callable[..., subprocess.CompletedProcess]:
+    def call(*options: object) -> subprocess.CompletedProcess:
+        words = [tmp_path / "class", "--big-cats", pictures, "--data-dir", tmp_path / "no data"]
+        words += ["--workers", 2, "--time-limit", 6, "--out", tmp_path / "graded", *options]
+        return run_hwlib("grade", *words)
+
+    return call
+
+
+def rows_of(out: Path) -> dict[str, dict[str, str]]:
+    with (out / "leaderboard.csv").open() as file:
+        return {row["submission"]: row for row in csv.DictReader(file)}
+
+
+def temporary_things() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("hwlib-*"))
+
+
+def check_class(kinds: list, tmp_path: Path, graded: Callable) -> None:
+    """Grade one hand-in of each kind; every kind ends as it should, and nothing is left."""
+    for number, kind in enumerate(kinds):
+        write_hand_in(kind, number, tmp_path / "class")
+    before, processes = temporary_things(), psutil.Process().children(recursive=True)
+    done = graded()
+    assert done.returncode == 0, done.stderr
+    rows = rows_of(tmp_path / "graded")
+    assert len(rows) == len(kinds)
+    for number, kind in enumerate(kinds):
+        row = rows[classes.moodle_name(kind, number)]
+        scored = kind in classes.SCORED
+        assert (row["q4_total"] == "20") == scored, (kind, row)
+        assert scored or row["problems"], kind
+    assert not PWNED.exists()
+    assert temporary_things() <= before
+    assert psutil.Process().children(recursive=True) == processes
+    assert "\x1b" not in done.stdout + (tmp_path / "graded" / "leaderboard.html").read_text()
+
+
+def test_a_class_is_graded_and_the_second_call_does_nothing(tmp_path, graded):
+    check_class(SOME, tmp_path, graded)
+    out = tmp_path / "graded"
+    before = {name: (out / name).read_bytes() for name in ("leaderboard.csv", "feedback.zip")}
+    again = graded()
+    assert "6 hand-ins, 0 looked at now" in again.stdout
+    assert {name: (out / name).read_bytes() for name in before} == before
+    write_hand_in(classes.compiled, 9, tmp_path / "class")
+    assert "7 hand-ins, 1 looked at now" in graded().stdout
+
+
+@pytest.mark.slow
+def test_every_kind_of_hand_in(tmp_path, graded):
+    check_class([*classes.SCORED, *classes.REFUSED], tmp_path, graded)
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_it_goes_on_to_the_same_table(tmp_path, pictures, graded):
+    for number, kind in enumerate(classes.SCORED):
+        write_hand_in(kind, number, tmp_path / "class")
+    out = tmp_path / "graded"
+    words = ["grade", tmp_path / "class", "--big-cats", pictures, "--time-limit", 6, "--out", out]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hwlib", *map(str, words), "--data-dir", str(tmp_path / "no data")],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=listen_to_ctrl_c,
+    )
+    wait_until(lambda: len(list(out.glob("*/report.json"))) >= 2)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    wait_until(lambda: not any(worker.is_running() for worker in workers))
+    finished = len(list(out.glob("*/report.json")))
+    done = graded()
+    assert f"{len(classes.SCORED) - finished} looked at now" in done.stdout
+    assert len(rows_of(out)) == len(classes.SCORED)
+    resumed = (out / "leaderboard.csv").read_bytes()
+    for path in out.glob("*/report.json"):
+        path.unlink()
+    graded()
+    assert (out / "leaderboard.csv").read_bytes() == resumed
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_gives_the_same_table(tmp_path, graded, cluster):
+    for number, kind in enumerate((classes.honest, classes.log_softmax, classes.writes_files)):
+        write_hand_in(kind, number, tmp_path / "class")
+    assert graded("--scheduler", cluster.address).returncode == 0
+    table = (tmp_path / "graded" / "leaderboard.csv").read_bytes()
+    for path in (tmp_path / "graded").glob("*/report.json"):
+        path.unlink()
+    graded()
+    assert (tmp_path / "graded" / "leaderboard.csv").read_bytes() == table
+
+
+def test_our_own_bundle_is_scored_as_verify_scores_it(small_export, tmp_path):
+    folder = tmp_path / "class" / "Noa Levi_5001_assignsubmission_file_"
+    folder.mkdir(parents=True)
+    (folder / f"{STEM}.zip").write_bytes((small_export / f"{STEM}.zip").read_bytes())
+    verified = json.loads(run_hwlib("verify", small_export / f"{STEM}.zip", "--json").stdout)
+    done = run_hwlib("grade", tmp_path / "class", "--out", tmp_path / "graded")
+    assert done.returncode == 0, done.stderr
+    row = rows_of(tmp_path / "graded")[folder.name]
+    assert float(row["q3_accuracy"]) == verified["q3"]["test_accuracy"]
+    assert int(row["q4_correct"]) == verified["q4"]["correct"]
+    assert int(row["parameters"]) == verified["q4"]["parameters"]
+    assert row["problems"].startswith("ID1 and ID2 are placeholders")
+    assert "A demonstration on sample data" in row["problems"]
+
+
+def test_a_folder_without_hand_ins_and_a_wrong_rubric_say_what_to_do(tmp_path):
+    (tmp_path / "empty").mkdir()
+    out = ("--out", tmp_path / "graded")
+    done = run_hwlib("grade", tmp_path / "empty", *out)
+    assert done.returncode == 1 and "Download all submissions" in done.stderr
+    done = run_hwlib("grade", tmp_path / "empty", "--rubric", tmp_path / "none.yaml", *out)
+    assert done.returncode == 1 and "none.yaml cannot be read" in done.stderr
+    done = run_hwlib("grade", tmp_path / "nothing", *out)
+    assert done.returncode == 1 and "There is no folder or zip" in done.stderr
