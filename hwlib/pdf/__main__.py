@@ -10,14 +10,21 @@ from hwlib.pdf.errors import PdfError
 from hwlib.pdf.receipt import Receipt, read_receipt
 
 
+def counted(count: int, thing: str) -> str:
+    """Return "1 figure" or "2 figures"."""
+    return f"{count:,} {thing}{'s' * (count != 1)}"
+
+
 def describe(receipt: Receipt) -> str:
     """Return the receipt in lines for people."""
     cells = ", ".join(f"{count} {kind}" for kind, count in receipt.cells.items() if count)
     lines = [
-        f"{receipt.standard}, from a notebook of {cells or 'no'} cells",
-        f"{receipt.code_characters:,} characters of code, {receipt.headings} headings",
-        f"{receipt.formulas} formulas, {receipt.formulas_as_source} of them as source",
-        f"{receipt.tables} tables, {receipt.figures} figures, {receipt.pictures} pictures in texts",
+        f"{receipt.standard}, cells of the notebook: {cells or 'none'}",
+        f"{counted(receipt.code_characters, 'character')} of code, "
+        f"{counted(receipt.headings, 'heading')} below the title",
+        f"{counted(receipt.formulas, 'formula')}, {receipt.formulas_as_source} as source",
+        f"{counted(receipt.tables, 'table')}, {counted(receipt.figures, 'figure')}, "
+        f"{counted(receipt.pictures, 'picture')} in texts",
     ]
     for label in ("shortened", "not_shown", "warnings", "missing"):
         lines += [f"{label.replace('_', ' ')}: {part}" for part in getattr(receipt, label)]

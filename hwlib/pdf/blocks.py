@@ -48,12 +48,15 @@ class ErrorBlock:
 
 @dataclass(frozen=True)
 class FigureBlock:
-    """A picture among the outputs; it gets its number when all blocks are known."""
+    """A picture among the outputs; it gets its number when all blocks are known. ``width`` is what
+    the output asks for, in pixels, or 0.
+    """
 
     cell: int
     picture: PictureFile
     caption: str
     number: int = 0
+    width: int = 0
 
     @property
     def alt(self) -> str:

@@ -90,7 +90,8 @@ def code_blocks(
     options = read_options(node.source)
     has_outputs = switches.outputs and not is_hidden(node, "output", options)
     caption = node.metadata.get("caption") or options.get("fig-cap", "")
-    captions = Captions(str(caption), options.get("tbl-cap", ""))
+    of_table = options.get("tbl-cap") or node.metadata.get("caption", "")
+    captions = Captions(str(caption), str(of_table))
     outputs = list(output_blocks(cell, node.outputs, captions)) if has_outputs else []
     if node.source.strip() and switches.inputs and not is_hidden(node, "input", options):
         lines = code_lines(node.source.rstrip("\n"), language)

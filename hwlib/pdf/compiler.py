@@ -55,7 +55,8 @@ def typst_data(block: Block) -> dict[str, Any]:
             return {"kind": "pagebreak"}
         case FigureBlock():
             figure = {"kind": "figure", "path": block.picture.name, "alt": block.alt}
-            return figure | {"number": block.number, "caption": block.caption}
+            shown = {"number": block.number, "caption": block.caption, "width": block.width}
+            return figure | shown
         case MarkupBlock():
             pictures = {source: picture.name for source, picture in block.pictures.items()}
             content: dict[str, Any] = {"markup": block.markup.markup, "pictures": pictures}

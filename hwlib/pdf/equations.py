@@ -28,7 +28,8 @@ SPAN = r"(?P<ticks>`+)(?!`)(?:(?!\n\s*\n).)*?(?<!`)(?P=ticks)(?!`)"
 HTML_CODE = r"<(?P<element>pre|code|script|style|textarea|kbd)\b.*?(?:</(?P=element)\s*>|\Z)"
 VALUE = r"(?:\"[^\"]*\"|'[^']*'|[^\s\"'>]+)"
 TAG = rf"<!--.*?-->|</?[A-Za-z][\w-]*(?:\s+[\w:@.-]+(?:\s*=\s*{VALUE})?)*\s*/?>"
-TEXT = r"\\(?:text[a-z]*|[mh]box)\{[^{}\n]*\}"  # dollars may stand in it
+INNER = r"\{(?:[^{}\n]|\{(?:[^{}\n]|\{[^{}\n]*\})*\})*\}"
+TEXT = rf"\\(?:text[a-z]*|[fmh]box){INNER}"  # dollars may stand in it
 FORMULAS = (
     r"(?P<escaped>\\\$)"
     r"|\$\$(?P<dollars>.+?)\$\$"
@@ -47,6 +48,7 @@ LIKE_MATHS = re.compile(r"[\\=_^<>+{}]|\b[A-Za-z]\(")
 WORDS = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}[ ,.]+[A-Za-z]{2,}")
 UNSEEN_COMMANDS = ("{", "}", "^", "_", "&", " ")
 LABEL = re.compile(r"\\label\s*\{([^}]*)\}")
+ROW_END = re.compile(r"\\\\")  # TeX ends a row by two of them
 NUMBER = re.compile(r"\\tag\*?\s*(?:\{([^}]*)\}|(\w))")
 
 
@@ -94,6 +96,8 @@ def is_formula(content: str, text: str, start: int) -> bool:
 
     A blank at one side alone is of no harm if the rest looks like mathematics.
     """
+    if content.count("`") % 2:  # it would end within code
+        return False
     if not content.strip() or re.search(r"</[A-Za-z]|<[A-Za-z]+[^<>$]*>|\n *\|", content):
         return False
     left, right = content[0].isspace(), content[-1].isspace()
@@ -218,10 +222,11 @@ def collect_numbers(parts: Iterable[FoundPart]) -> dict[str, str]:
     referred_to.update(itertools.chain.from_iterable(inner))
     free, numbers = itertools.count(1), {}
     for part in parts:
-        tag = NUMBER.search(part.tex)
-        for label in LABEL.findall(part.tex):
-            if label in referred_to:
-                numbers[label] = (tag[1] or tag[2]) if tag else str(next(free))
+        for row in ROW_END.split(part.tex):
+            tag = NUMBER.search(row)
+            for label in LABEL.findall(row):
+                if label in referred_to:
+                    numbers[label] = (tag[1] or tag[2]) if tag else str(next(free))
     return numbers
 
 

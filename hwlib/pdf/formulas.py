@@ -129,7 +129,8 @@ def join(parts: list[str]) -> str:
     """Return parts side by side, with blanks only where two names would become one."""
     result = ""
     for part in filter(None, parts):
-        clash = result and (result[-1].isalnum() or result[-1] == ".") and part[0].isalnum()
+        ends_name = result and (f"a{result[-1]}".isidentifier() or result[-1] == ".")
+        clash = ends_name and f"a{part[0]}".isidentifier()
         result += f" {part}" if clash else part
     return result
 
@@ -467,13 +468,20 @@ class Translator:
         """Return an argument with the blanks of a class around it."""
         return f'class("{CLASSES[name]}", {self.argument()})'
 
+    def next_sign(self) -> str:
+        """Return what comes next, without the braces around it."""
+        *_, third, second, first = ("", "", "", *self.stream.rest)
+        return second if first == "{" and third == "}" else first
+
     def over(self, name: str) -> str:
         """Return something with another above it or below it."""
         if name == "underset":
-            below, base = self.argument(), self.argument()
-            return f"attach(limits({base}), b: {below})"
-        above, base = self.argument(), self.argument()
-        return f"attach(limits({base}), t: {above})"
+            below, at = self.argument(), self.next_sign()
+            base = f"attach(limits({self.argument()}), b: {below})"
+            return f'class("relation", {base})' if at in RELATIONS else base
+        above, at = self.argument(), self.next_sign()
+        base = f"attach(limits({self.argument()}), t: {above})"
+        return f'class("relation", {base})' if name == "stackrel" or at in RELATIONS else base
 
     def built(self, _: str) -> str:
         r"""Return ``\buildrel a \over b``."""
@@ -516,7 +524,8 @@ class Translator:
 
     def boxed(self, _: str) -> str:
         """Return an argument within a frame."""
-        return f'#box(stroke: 0.5pt, inset: 3pt, baseline: 3pt, $display({self.argument()})$)""'
+        content = f"{{set par(leading: 0pt); $display({self.argument()})$}}"
+        return f'#box(stroke: 0.5pt, inset: 3pt, baseline: 3pt, {content})""'
 
     def phantom(self, _: str) -> str:
         """Return the blank space that is as large as an argument."""
@@ -859,10 +868,16 @@ def colour_of_rest(self: Translator, _: str, ends: tuple[str, ...]) -> str:
     """Return the rest of a group in a colour."""
     model = "".join(self.stream.optional() or [])
     paint = typst_colour(self.plain_argument(), model)
-    rest = self.content(ends)
+    # With braces after it, MathJax in Jupyter colours what stands in them alone.
+    rest = self.argument() if self.stream.peek() == "{" else self.content(ends)
     return f"text(fill: {paint}, {rest})" if paint and rest else rest
 
 
+RELATIONS = {"=", "<", ">", ":", *(f"\\{name}" for name in (
+    "to", "rightarrow", "longrightarrow", "sim", "approx", "equiv", "le", "leq", "ge", "geq", "in",
+    "simeq", "cong", "propto", "Rightarrow", "Longrightarrow", "leftarrow", "subset", "subseteq",
+    "mapsto", "leftrightarrow", "iff", "ne", "neq",
+))}  # fmt: skip
 TexCommand = Callable[[Translator, str], str]
 Infix = Callable[[Translator, str, tuple[str, ...]], str]
 INFIX: dict[str, Infix] = {

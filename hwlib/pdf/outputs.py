@@ -43,7 +43,9 @@ BROWSER_HTML = {
     'class="animation"': "An animation", "anim-controls": "An animation",
     "<iframe": "An embedded page", "<canvas": "A drawing", "<script": "A script",
 }  # fmt: skip
-INLINE_LIST = "list-inline"  # the class of R's vectors
+# What shows R's vectors and named lists, which say less in Markdown.
+INLINE_LIST, NAMED_LIST = "list-inline", "<dl"
+FALLBACK = "text-repr-fallback"  # in scikit-learn's and xarray's pages, whose text says it all
 # Parts of HTML that are not seen on paper, and what says that a browser is needed.
 UNSEEN_HTML = re.compile(
     r"<!--.*?-->"
@@ -117,15 +119,24 @@ def maths_of(latex: str) -> str:
     return latex.strip()
 
 
-def picture_block(
-    cell: int, data: Mapping[str, Any], caption: str
-) -> FigureBlock | TextBlock | None:
+def shown_width(metadata: Mapping[str, Any], mime: str) -> int:
+    """Return the width in pixels that an output asks for its picture, as ``Image(width=100)`` does;
+    0 if it asks for none.
+    """
+    own = metadata.get(mime)
+    width = (own if isinstance(own, Mapping) else metadata).get("width", 0)
+    text = str(width).removesuffix("px")
+    return int(float(text)) if re.fullmatch(r"\d{1,5}(\.\d*)?", text) else 0
+
+
+def picture_block(cell: int, output: NotebookNode, caption: str) -> FigureBlock | TextBlock | None:
     """Return the first whole picture among an output's forms, or a notice if all are damaged."""
+    data, metadata = output.data, output.get("metadata") or {}
     forms = [mime for mime in PICTURE_TYPES if mime in data]
     for mime in forms:
         raw = data[mime].encode() if mime.endswith("xml") else decode(data[mime])
         if picture := read_picture(raw, mime):
-            return FigureBlock(cell, picture, caption)
+            return FigureBlock(cell, picture, caption, width=shown_width(metadata, mime))
     return notice_block(cell, "A damaged picture is in the notebook.") if forms else None
 
 
@@ -134,8 +145,10 @@ def html_block(cell: int, html: str, plain: str) -> CellBlock | None:
     None if another form says more.
     """
     says_nothing = not plain.strip() or REPRESENTATION.match(plain)
+    if FALLBACK in html and plain.strip():
+        return TextBlock(cell, text_lines(without_colours(plain)))
     if is_seen(html):
-        is_table = ("<table" in html or INLINE_LIST in html) and "xr-wrap" not in html
+        is_table = any(mark in html for mark in ("<table", INLINE_LIST, NAMED_LIST))
         if is_table or says_nothing:
             return RichOutputBlock(cell, shorten_html(html), HTML, "" if says_nothing else plain)
         return None
@@ -160,22 +173,23 @@ def text_block(cell: int, data: Mapping[str, Any]) -> CellBlock | None:
     return None
 
 
-def data_block(cell: int, data: Mapping[str, Any], captions: Captions) -> CellBlock | None:
-    """Return the best printable form of a display or a result; None if there is nothing to print.
-
-    ``data`` is the output's content by type, as Jupyter has it: HTML tables before Markdown and
-    LaTeX, which is only read if it is a formula or there is nothing else.
+def data_block(cell: int, output: NotebookNode, captions: Captions) -> CellBlock | None:
+    """Return the best printable form of a display or a result; None if there is nothing to print:
+    HTML tables before Markdown and LaTeX, which is only read if it is a formula or there is nothing
+    else.
     """
+    data = output.data
     html, plain = data.get("text/html", ""), data.get("text/plain", "")
     if "text/x-python" in data:
         return SourceBlock(cell, code_lines(data["text/x-python"], "python"))
     if maths := maths_of(data.get("text/latex", "")):
         return RichOutputBlock(cell, maths, MARKDOWN, maths)
-    if picture := picture_block(cell, data, captions.figure):
+    if picture := picture_block(cell, output, captions.figure):
         return picture
     if kind := find_kind(" ".join(data), BROWSER_TYPES):
         return browser_notice(cell, kind)
-    has_markdown = "text/markdown" in data and "<table" not in html and INLINE_LIST not in html
+    is_list = INLINE_LIST in html or NAMED_LIST in html
+    has_markdown = "text/markdown" in data and "<table" not in html and not is_list
     if html and not has_markdown and (block := html_block(cell, html, plain)):
         return with_caption(block, captions.table)
     if block := text_block(cell, data):
@@ -235,5 +249,5 @@ def all_blocks(
             traceback = without_colours("\n".join(output.traceback))
             name = f"{output.ename}: {output.evalue}"
             yield ErrorBlock(cell, text_lines(traceback or name))
-        elif block := data_block(cell, output.data, captions):
+        elif block := data_block(cell, output, captions):
             yield block

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from PIL import Image
 
@@ -98,7 +98,8 @@ def read_source(source: str, attachments: Attachments, folder: Path) -> bytes:
     """Return the bytes that ``source`` names; none if they are not at hand."""
     scheme, _, rest = source.partition(":")
     if scheme == "data":
-        return decode(rest.partition(";base64,")[2])
+        head, _, content = rest.partition(",")
+        return decode(content) if head.endswith(";base64") else unquote_to_bytes(content)
     if scheme == "attachment":
         for content in attachments.get(rest, attachments.get(unquote(rest), {})).values():
             return decode(content)

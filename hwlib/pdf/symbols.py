@@ -56,7 +56,14 @@ OWN = {
     "Zeta": "Ζ", "Eta": "Η", "Iota": "Ι", "Kappa": "Κ", "Mu": "Μ", "Nu": "Ν", "Omicron": "Ο",
     "Rho": "Ρ", "Tau": "Τ", "Chi": "Χ", "omicron": "ο", "varGamma": "Γ", "varDelta": "Δ",
     "varTheta": "Θ", "varLambda": "Λ", "varPi": "Π", "varSigma": "Σ", "varPhi": "Φ",
-    "varPsi": "Ψ", "varOmega": "Ω",
+    "varPsi": "Ψ", "varOmega": "Ω", "varXi": "Ξ", "varUpsilon": "Υ",
+    "vDash": "⊨", "Join": "⋈", "lll": "⋘", "llless": "⋘", "ggg": "⋙", "gggtr": "⋙",
+    "Doteq": "≑", "doteqdot": "≑", "ncong": "≇", "restriction": "↾", "dashrightarrow": "⇢",
+    "dashleftarrow": "⇠", "doublecap": "⋒", "doublecup": "⋓", "nleqslant": "≰", "ngeqslant": "≱",
+    "nleqq": "≰", "ngeqq": "≱", "npreceq": "⋠", "nsucceq": "⋡", "precnsim": "⋨", "succnsim": "⋩",
+    "shortmid": "∣", "shortparallel": "∥", "varsubsetneq": "⊊", "varsupsetneq": "⊋",
+    "iiiint": "⨌", "oiiint": "∰", "llbracket": "⟦", "rrbracket": "⟧", "Coloneqq": "⩴",
+    "dblcolon": "∷", "upalpha": "α", "upbeta": "β", "updelta": "δ", "uppi": "π", "angstrom": "Å",
 }  # fmt: skip
 FUNCTIONS = frozenset(
     [

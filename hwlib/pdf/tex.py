@@ -38,6 +38,15 @@ COMMON = {
     "dbinom#1#2": r"{\displaystyle\binom{#1}{#2}}", "tbinom#1#2": r"{\textstyle\binom{#1}{#2}}",
     "set#1": r"\{\,{#1}\,\}", "Set#1": r"\left\{\,{#1}\,\right\}", "vcentcolon": r"\mathrel{:}",
     "ratio": r"\mathrel{:}", "bigstar": r"\star", "plim": r"\operatorname*{plim}",
+    "varlimsup": r"\overline{\lim}", "varliminf": r"\underline{\lim}",
+    "idotsint": r"\int\cdots\int", "qty#1": r"\left({#1}\right)", "vb#1": r"\mathbf{#1}",
+    "va#1": r"\vec{#1}", "vu#1": r"\hat{#1}", "grad": r"\nabla", "curl": r"\nabla\times",
+    "laplacian": r"\nabla^2", "comm#1#2": r"\left[{#1},{#2}\right]",
+    "acomm#1#2": r"\left\{{#1},{#2}\right\}", "expval#1": r"\left\langle{#1}\right\rangle",
+    "mel#1#2#3": r"\left\langle{#1}\middle|{#2}\middle|{#3}\right\rangle",
+    "order#1": r"\mathcal{O}\left({#1}\right)", "erf": r"\operatorname{erf}",
+    "SI#1#2": r"{#1}\,\mathrm{#2}", "num#1": r"{#1}",
+    "ketbra#1#2": r"|{#1}\rangle\langle{#2}|", "slashed#1": r"\cancel{#1}",
 }  # fmt: skip
 
 

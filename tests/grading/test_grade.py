@@ -4,15 +4,18 @@ import csv
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from grading import classes
+import torch
+from grading import attacks, classes
+from grading.attacks import all_attacks
 from grading.classes import write_hand_in
 from PIL import Image
 from support import ROOT, STEM, listen_to_ctrl_c, run_hwlib, wait_until
@@ -91,6 +94,43 @@ def test_a_class_is_graded_and_the_second_call_does_nothing(tmp_path, graded):
 @pytest.mark.slow
 def test_every_kind_of_hand_in(tmp_path, graded):
     check_class([*classes.SCORED, *classes.REFUSED], tmp_path, graded)
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """A server on loopback, to which nobody should connect."""
+    with socket.create_server(("127.0.0.1", attacks.PORT)) as server:
+        server.settimeout(0.1)
+        yield server
+
+
+@pytest.mark.slow
+def test_no_attack_gets_anything(tmp_path, graded, listener):
+    """None leaves a file, process or connection, is right by more than chance, or costs others
+    their score.
+    """
+    for name, files in all_attacks().items():
+        for path, content in files.items():
+            target = tmp_path / "class" / name / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+    write_hand_in(classes.honest, 1, tmp_path / "class")
+    before, processes = temporary_things(), psutil.Process().children(recursive=True)
+    done = graded("--time-limit", 4)
+    assert done.returncode == 0, done.stderr
+    rows = rows_of(tmp_path / "graded")
+    assert len(rows) == len(all_attacks()) + 1 > 60
+    assert rows[classes.moodle_name(classes.honest, 1)]["q4_total"] == "20"
+    for name, row in rows.items():
+        assert not row["q4_correct"] or int(row["q4_correct"]) <= 8, (name, row)
+    with pytest.raises(TimeoutError):
+        listener.accept()
+    torch_folder = Path(torch.__file__).parent
+    assert not Path(attacks.MARK).exists() and not (torch_folder / "hw_pwned.py").exists()
+    assert temporary_things() <= before
+    assert psutil.Process().children(recursive=True) == processes
+    page = (tmp_path / "graded" / "leaderboard.html").read_text()
+    assert not {"\x1b", "\u202e", "\x07"} & set(done.stdout + done.stderr + page)
 
 
 @pytest.mark.slow

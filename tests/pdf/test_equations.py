@@ -74,3 +74,27 @@ def test_macros_of_all_cells_are_known_in_all():
 def test_thousands_of_open_environments_cost_no_time():
     text = "\\begin{align}" * 2000 + "$" * 2001 + "$$x" * 2000
     assert len(Equations().extract(text).formulas) <= 4000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [r"\text{if $x_{1}>0$}", r"\begin{cases}1&\text{if $x_{1}>0$}\end{cases}", r"\fbox{a $x$}"],
+)
+def test_formulas_may_stand_in_texts_of_formulas(text):
+    assert formulas_of(f"${text}$") == [text]
+    assert not collect_equations([]).formula(text, False).reason
+
+
+def test_a_formula_does_not_end_within_code():
+    assert formulas_of("It costs $2,000; use `$HOME` here.") == []
+
+
+def test_every_row_has_a_number_of_its_own():
+    text = r"\begin{align}a&=b\tag{1.1}\label{a}\\c&=d\label{b}\end{align} \eqref{a} \eqref{b}"
+    assert collect_equations([text]).numbers == {"a": "1.1", "b": "1"}
+
+
+@pytest.mark.parametrize("tex", ["a·b", "m·s^{-1}", "α·β", r"\wp\Re", r"\llbracket x \rrbracket"])
+def test_letters_that_typst_would_join_stay_apart(tex):
+    printed = text_of(convert(new_markdown_cell(f"${tex}$")))
+    assert "$" not in printed and "\\" not in printed

@@ -152,3 +152,40 @@ def test_equal_notices_stand_once():
     )
     blocks = blocks_of(code("", first, *others, stream("text"), last))
     assert [getattr(block, "is_notice", None) for block in blocks] == [True, False, True]
+
+
+def test_a_picture_is_as_wide_as_its_output_asks():
+    output = result(image__png=png(800, 400))
+    output.metadata["image/png"] = {"width": 100, "height": 50}
+    (_, figure) = blocks_of(code("Image(width=100)", output))
+    assert figure.width == 100
+    pdf = pypdfium2.PdfDocument(convert(code("Image(width=100)", output)))
+    (image,) = [item for item in pdf[0].get_objects() if item.type == 3]
+    left, _, right, _ = image.get_bounds()
+    assert right - left == pytest.approx(75, abs=0.5)  # points
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"image/png": {"width": "a"}}, {"image/png": None}, {"width": -5}, {}]
+)
+def test_a_width_that_is_none_changes_nothing(metadata):
+    output = result(image__png=png(80, 40))
+    output.metadata.update(metadata)
+    assert blocks_of(code("x", output))[1].width == 0
+
+
+@pytest.mark.parametrize("kind", ["sk", "xr"])
+def test_pages_that_repeat_their_text_print_the_text(kind):
+    """As scikit-learn's estimators and xarray's data sets: most of their HTML is for a mouse."""
+    html = (
+        f"<div><pre class='{kind}-text-repr-fallback'>x</pre><table><tr><td>tip</td></tr></table>"
+    )
+    text = text_of(convert(code("x", result(text__html=html, text__plain="Estimator(C=2)"))))
+    assert "Estimator(C=2)" in text and "tip" not in text
+
+
+def test_a_named_list_of_r_is_a_list():
+    html = "<dl><dt>$a</dt><dd>1</dd><dt>$b</dt><dd>2</dd></dl>"
+    markdown = "$a\n:   1\n$b\n:   2\n"
+    text = text_of(convert(code("x", result(text__html=html, text__markdown=markdown))))
+    assert text.split()[-6:-2] != ["$a", ":", "1", "$b"] and "$a\r\n1" in text
