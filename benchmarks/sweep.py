@@ -22,8 +22,8 @@ import pandas as pd
 from timing import machine
 
 from hwlib.common.project import NOTEBOOK, ROOT
-from hwlib.run.notebook import select
 from hwlib.jobs.pool import thread_limits
+from hwlib.run.notebook import select
 
 PORT = 18786
 SWEEP = """\

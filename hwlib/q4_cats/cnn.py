@@ -24,7 +24,12 @@ CLASS_NAMES = [
 ]
 IMAGE_SIZE = 192  # pixels of a side, in memory
 VIEWS = (IMAGE_SIZE, 160)  # a picture is judged by all of it and by its central 160 pixels
-WIDTHS = (16, 32, 48, 72)  # channels of the stem and of the three stages
+WIDTHS = {  # channels of the stem and of the three stages
+    "small": (8, 16, 24, 31),  # 24,948 parameters
+    "medium": (8, 24, 32, 48),  # 47,123
+    "large": (16, 32, 48, 72),  # 98,855
+}
+SIZE = "large"  # of the network whose weights are handed in beside this file
 
 
 def conv(
@@ -105,7 +110,7 @@ class BigCatsNet(nn.Module):
         widths: channels of the stem and the three stages.
     """
 
-    def __init__(self, num_classes: int = len(CLASS_NAMES), widths: tuple[int, ...] = WIDTHS):
+    def __init__(self, num_classes: int = len(CLASS_NAMES), widths: tuple[int, ...] = WIDTHS[SIZE]):
         super().__init__()
         w0, w1, w2, w3 = widths
         self.stem = nn.Sequential(*conv(3, w0, stride=2), nn.SiLU())

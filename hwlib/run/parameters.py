@@ -66,6 +66,11 @@ Weights = Annotated[
 ]
 
 
+CnnSize = Annotated[
+    Literal["small", "medium", "large"], Field(description="small, medium or large")
+]
+
+
 class Parameters(BaseModel):
     """Every parameter of the notebook with its default, as in the notebook's own cell."""
 
@@ -82,6 +87,7 @@ class Parameters(BaseModel):
     learning_rates: LearningRates = [0.001, 0.01, 0.1]
     mlp_epochs: Epochs = 16
     cnn_epochs: Epochs = 120
+    cnn_size: CnnSize = "large"
     vgg_weights: Weights = "imagenet"
     output_dir: Text = "out/notebook"
     command: Text = "none: run cell by cell, or by papermill"

@@ -161,6 +161,15 @@ def make_bundle(folder: Path, stem: str, data_dir: str, announce: Announce) -> N
         raise ExportError("\n".join(["The bundle does not prove its claims.", *failed]))
 
 
+def write_class_file(path: Path, size: str) -> None:
+    """Write the class of the network, which makes one of the size that was trained."""
+    source = Path(cnn.__file__).read_text(encoding="utf-8")
+    own, trained = f'SIZE = "{cnn.SIZE}"', f'SIZE = "{size}"'
+    if own not in source:
+        raise ExportError("The module of the network does not say its SIZE in one line.")
+    path.write_text(source.replace(own, trained), encoding="utf-8")
+
+
 def export(
     parameters: Parameters,
     questions: tuple[str, ...],
@@ -189,7 +198,7 @@ def export(
         except PdfError as error:
             raise ExportError(str(error)) from error
         if f"{stem}.py" in names:
-            shutil.copyfile(cnn.__file__, folder / f"{stem}.py")
+            write_class_file(folder / f"{stem}.py", parameters.cnn_size)
         check_made(folder, [name for name in names if not name.endswith(".zip")])
         if questions == QUESTIONS:
             make_bundle(folder, stem, parameters.data_dir, announce)

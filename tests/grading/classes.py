@@ -234,8 +234,10 @@ SCORED: list[Callable[[int], Files]] = [
     doubles, other_names,
 ]  # fmt: skip
 REFUSED: list[Callable[[int], Files]] = [
-    whole_network, plain_pickle, without_class_file, needs_an_argument, damaged_zip, endless,
-    sleeps, eats_memory, writes_files, floods, deceives_the_terminal,
+    whole_network, plain_pickle, without_class_file, needs_an_argument, damaged_zip,
+]  # fmt: skip
+HOSTILE: list[Callable[[int], Files]] = [
+    endless, sleeps, eats_memory, writes_files, floods, deceives_the_terminal,
 ]  # fmt: skip
 
 

@@ -29,6 +29,16 @@ def test_the_class_file_needs_torch_alone_and_says_how_many_parameters_it_has(tm
     assert done.stdout == f"{PARAMETERS:,} parameters; output (2, 10)\n", done.stderr
 
 
+def test_each_size_keeps_its_limit():
+    limits = {"small": 25_000, "medium": 50_000, "large": 100_000}
+    counts = {
+        size: cnn.count_parameters(cnn.BigCatsNet(widths=widths))
+        for size, widths in cnn.WIDTHS.items()
+    }
+    assert counts.keys() == limits.keys()
+    assert all(0.9 * limits[size] < counts[size] <= limits[size] for size in limits)
+
+
 def test_any_picture_size_will_do_and_mirroring_changes_nothing():
     network = cnn.BigCatsNet().eval()
     pictures = torch.rand(2, 3, cnn.IMAGE_SIZE, cnn.IMAGE_SIZE)

@@ -57,7 +57,7 @@ def test_class_activation_maps_average_to_the_logit():
 def test_parameter_table_adds_up():
     network = cnn.BigCatsNet()
     table = evaluation.parameter_table(network, torch.zeros(1, 3, 64, 64))
-    assert table.loc["stem", "output"] == f"{cnn.WIDTHS[0]} × 32 × 32"
-    assert table.loc["stage3", "output"] == f"{cnn.WIDTHS[-1]} × 4 × 4"
+    assert table.loc["stem", "output"] == f"{cnn.WIDTHS[cnn.SIZE][0]} × 32 × 32"
+    assert table.loc["stage3", "output"] == f"{cnn.WIDTHS[cnn.SIZE][-1]} × 4 × 4"
     rows = [int(value.replace(",", "")) for value in table["parameters"]]
     assert sum(rows[:-1]) == rows[-1] == cnn.count_parameters(network)

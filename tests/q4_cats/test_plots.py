@@ -50,7 +50,7 @@ def test_mistakes_are_shown_with_both_names_or_there_is_a_sentence(part):
 
 def test_class_activation_is_drawn_for_a_network_that_speaks_against_every_class():
     network = cnn.BigCatsNet()
-    network.feature_map = lambda x: torch.ones(len(x), cnn.WIDTHS[-1], 10, 10)
+    network.feature_map = lambda x: torch.ones(len(x), cnn.WIDTHS[cnn.SIZE][-1], 10, 10)
     nn.init.constant_(network.head[-1].weight, -1)
     pictures = torch.zeros(10, 3, cnn.IMAGE_SIZE, cnn.IMAGE_SIZE, dtype=torch.uint8)
     part = ImageSet(pictures, torch.arange(10), [], cnn.CLASS_NAMES)

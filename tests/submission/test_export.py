@@ -10,6 +10,7 @@ import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import nbformat
 import pytest
@@ -23,7 +24,13 @@ from hwlib.pdf import PdfError
 from hwlib.q4_cats import cnn
 from hwlib.run.parameters import Parameters
 from hwlib.submission import export as exports
-from hwlib.submission.export import ExportError, names_of, obstacle_to_submission, publish
+from hwlib.submission.export import (
+    ExportError,
+    names_of,
+    obstacle_to_submission,
+    publish,
+    write_class_file,
+)
 from hwlib.submission.report import Check, Report
 
 ALL_NAMES = {*(STEM + ending for ending in ENDINGS), f"{STEM}.zip", "results.json"}
@@ -87,6 +94,16 @@ def test_no_path_of_this_machine_is_handed_in(exported):
     text = (exported / f"{STEM}.ipynb").read_text() + (exported / "results.json").read_text()
     for path in (exported, ROOT, sys.prefix, Path.home(), Path(torch.__file__).parent):
         assert str(path) not in text, path
+
+
+@pytest.mark.parametrize("size", ["small", "medium", "large"])
+def test_the_class_file_makes_the_size_that_was_trained(tmp_path, size):
+    path = tmp_path / "HW1_ID1_ID2.py"
+    write_class_file(path, size)
+    module = ModuleType("class_file")
+    exec(compile(path.read_text(), path, "exec"), vars(module))
+    weights = cnn.BigCatsNet(widths=cnn.WIDTHS[size]).state_dict()
+    module.BigCatsNet().load_state_dict(weights)
 
 
 def test_only_some_questions_make_no_zip(small_homework, tmp_path):
