@@ -9,9 +9,10 @@ docs/leaderboard.png is a picture of its leaderboard.html:
 """
 
 import argparse
-import random
 import sys
 from pathlib import Path
+
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -25,21 +26,22 @@ PICTURES = 250
 PROBLEM = "The PDF was not made from this notebook: the content hashes differ."
 
 
-def made_up(number: int) -> Record:
+def made_up(number: int, generator: np.random.Generator) -> Record:
     """Return the record of a hand-in that nobody made."""
-    parameters = int(2 ** random.uniform(14, 19))
-    share = min(0.98, random.gauss(0.42 + 0.035 * (parameters.bit_length() - 4), 0.05))
-    right = "".join("01"[random.random() < share] for _ in range(PICTURES))
+    parameters = int(2 ** generator.uniform(14, 19))
+    share = min(0.98, generator.normal(0.42 + 0.035 * (parameters.bit_length() - 4), 0.05))
+    right = "".join("01"[int(number < share)] for number in generator.random(PICTURES))
     name = f"{FIRST[number % len(FIRST)]} {LAST[number % len(LAST)]}"
     return Record(
         key="made up",
         submission=f"{name}_{5000 + number}_assignsubmission_file_",
         moodle_number=str(5000 + number),
-        q3_accuracy=random.uniform(0.92, 0.95),
+        q3_accuracy=float(generator.uniform(0.92, 0.95)),
         q4_correct=right.count("1"),
         q4_total=PICTURES,
         parameters=parameters,
         right=right,
+        answers=[str(generator.integers(9)) for _ in right],
         problems=[PROBLEM] if number % 7 == 3 else [],
     )
 
@@ -49,8 +51,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("out", type=Path, help="folder for the results")
     options = parser.parse_args()
-    random.seed(42)
-    records = [made_up(number) for number in range(30)]
+    generator = np.random.default_rng(42)
+    records = [made_up(number, generator) for number in range(30)]
     write_results(records, options.out, read_rubric(DEFAULT), worksheet=None)
 
 

@@ -199,6 +199,7 @@ def write_results(
     """Write everything that people get, from the records alone; GradingError if the worksheet or
     ``points.csv`` is not what it must be.
     """
+    out.mkdir(parents=True, exist_ok=True)
     by_name = {record.submission: record for record in records}
     awarded = award(records, rubric, out)
     table = rank_class(records, rubric)
