@@ -112,6 +112,8 @@ def main() -> None:
     """A deep-learning homework: run it, turn it into what is handed in, verify it."""
     logging.basicConfig(format="warning: %(message)s")
     logging.getLogger("papermill").setLevel(logging.ERROR)
+    # After Ctrl-C a kernel may die before its last task is asked for: no news for a user.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module="zmq|traitlets|jupyter_client")
     signal.signal(signal.SIGTERM, stop)
 

@@ -104,6 +104,7 @@ def listener() -> Iterator[socket.socket]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_no_attack_gets_anything(tmp_path, graded, listener):
     """None leaves a file, process or connection, is right by more than chance, or costs others
     their score.
