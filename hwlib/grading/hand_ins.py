@@ -92,8 +92,8 @@ def find_hand_ins(folder: Path) -> list[HandIn]:
     """Return the hand-ins in a folder, sorted by name; GradingError if there are none.
 
     A folder in it is a hand-in. Loose files belong together if Moodle's prefix or the stem
-    ``HW1_<ID1>_<ID2>`` of their names is the same; a zip is a hand-in by itself. If there is but
-    one folder, and that holds what Moodle's folders are named like, it is looked into.
+    ``HW1_<ID1>_<ID2>`` of their names is the same; a zip is a hand-in by itself. If there is
+    only one folder, and it holds folders with Moodle's names, these are the hand-ins.
     """
     entries = parts_of(folder)
     if len(entries) == 1 and entries[0].is_dir():

@@ -49,6 +49,11 @@ class Graded(NamedTuple):
     looked_at: int
 
 
+def holds(hand_in: HandIn, out: Path) -> bool:
+    """Whether the results are written into this folder, which is then no hand-in."""
+    return any(out.resolve().is_relative_to(path.resolve()) for path in hand_in.paths)
+
+
 def hand_in_hash(hand_in: HandIn) -> str:
     """Return the hash of all files of a hand-in and their names."""
     digest = hashlib.sha256(hand_in.name.encode(errors="replace"))
@@ -166,7 +171,7 @@ def grade(
     there and have not changed are not looked at again. GradingError if that cannot be done.
     """
     with sole_grading(out), opened(source, out) as folder:
-        hand_ins = [one for one in find_hand_ins(folder) if out.absolute() not in one.paths]
+        hand_ins = [one for one in find_hand_ins(folder) if not holds(one, out)]
         tasks = plan_tasks(hand_ins, out, options)
         missing = [task for task in tasks if stored_record(task) is None]
         if missing and tasks[0].missing:

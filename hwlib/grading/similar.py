@@ -56,11 +56,14 @@ def usual_distances(records: list[Record]) -> dict[str, float]:
     return {shapes: float(np.median(distances)) for shapes, distances in found.items()}
 
 
+Mistake = tuple[str, int, str]
+
+
 class ClassAnswers:
     """How often each wrong answer was given in a class."""
 
     def __init__(self, records: list[Record]):
-        self.counts: Counter[tuple[int, str]] = Counter()
+        self.counts: Counter[Mistake] = Counter()
         self.hand_ins = 0
         for record in records:
             self.hand_ins += bool(record.answers)
@@ -83,10 +86,10 @@ class ClassAnswers:
         return shared, (shared - expected) / sqrt(variance) if variance > 0 else 0.0
 
 
-def mistakes_of(record: Record) -> set[tuple[int, str]]:
-    """Return the wrong answers, with the places of their pictures."""
+def mistakes_of(record: Record) -> set[Mistake]:
+    """Return the wrong answers, each with its pictures' origin and its place among them."""
     pairs = enumerate(zip(record.answers, record.right, strict=True))
-    return {(place, answer) for place, (answer, right) in pairs if right == "0"}
+    return {(record.data, place, answer) for place, (answer, right) in pairs if right == "0"}
 
 
 def shared_shingles(records: list[Record]) -> Counter[tuple[int, int]]:

@@ -19,6 +19,8 @@ from grading.classes import write_hand_in
 from PIL import Image
 from support import ROOT, STEM, listen_to_ctrl_c, run_hwlib, wait_until
 
+from hwlib.grading.hand_ins import HandIn
+from hwlib.grading.runner import holds
 from hwlib.q4_cats.cnn import CLASS_NAMES
 
 PWNED = Path("/tmp/hw-pwned-grade")
@@ -189,6 +191,13 @@ def test_our_own_bundle_is_scored_as_verify_scores_it(small_export, tmp_path):
     assert int(row["parameters"]) == verified["q4"]["parameters"]
     assert row["problems"].startswith("ID1 and ID2 are placeholders")
     assert "A demonstration on sample data" in row["problems"]
+
+
+def test_results_within_the_folder_are_no_hand_in(tmp_path):
+    folder = tmp_path / "class" / "results"
+    assert holds(HandIn("results", (folder,)), folder)
+    assert holds(HandIn("results", (folder,)), folder / "graded")
+    assert not holds(HandIn("other", (folder.with_name("other"),)), folder)
 
 
 def test_a_folder_without_hand_ins_and_a_wrong_rubric_say_what_to_do(tmp_path):

@@ -125,6 +125,13 @@ def test_shared_mistakes_and_copies_are_shown_and_independent_ones_are_not():
     assert group.submissions == ("a", "b", "c")
 
 
+def test_mistakes_on_other_pictures_are_not_compared():
+    same = answers({40 + k: "y" for k in range(8)})
+    rows = [record(str(n), 50, 10, weights=str(n), **answers({n: "z"})) for n in range(9)]
+    pair = [record(d, 50, 10, weights=d, data=d, **same) for d in ("real", "sample")]
+    assert find_pairs([*rows, *pair]) == []
+
+
 def test_mistakes_that_everybody_makes_are_no_sign():
     common = dict.fromkeys(range(10), "y")
     rows = [record(str(n), 50, 10, weights=str(n), **answers(common)) for n in range(12)]

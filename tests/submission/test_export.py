@@ -103,7 +103,8 @@ def test_the_class_file_makes_the_size_that_was_trained(tmp_path, size):
     module = ModuleType("class_file")
     exec(compile(path.read_text(), path, "exec"), vars(module))
     weights = cnn.BigCatsNet(widths=cnn.WIDTHS[size]).state_dict()
-    module.BigCatsNet().load_state_dict(weights)
+    keys = module.BigCatsNet().load_state_dict(weights)
+    assert size == module.SIZE and not keys.missing_keys and not keys.unexpected_keys
 
 
 def test_only_some_questions_make_no_zip(small_homework, tmp_path):
