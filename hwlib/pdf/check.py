@@ -24,5 +24,5 @@ def prove_again(pdf: bytes, notebook: Path) -> Receipt:
     printable, _ = replace_unprintable(node)
     metadata = {"name": notebook.stem, "path": str(notebook.parent)}
     document = TypstPDFExporter().describe(printable, {"metadata": metadata})
-    missing = find_missing(pdf, document.blocks, document.title_block.title)
+    missing = find_missing(pdf, document.all_blocks, document.plain_title)
     return replace(receipt, missing=[str(piece) for piece in missing])

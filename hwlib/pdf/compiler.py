@@ -84,7 +84,7 @@ class Compiler:
         self.compiles = 0
         for path in [*BUNDLED, *TEMPLATES.glob("*.typ")]:
             shutil.copy(path, folder)
-        for picture in (picture for block in document.blocks for picture in pictures_of(block)):
+        for picture in (picture for block in document.all_blocks for picture in pictures_of(block)):
             (folder / picture.name).write_bytes(picture.content)
 
     def compile(self, blocks: list[Block], standard: Standard = "PDF 1.7") -> bytes:
@@ -93,6 +93,7 @@ class Compiler:
         document = replace(self.document, blocks=blocks)
         data = asdict(document.title_block) | {"language": document.facts.language}
         data["keywords"] = [f"sha256:{document.facts.hash}"]
+        data["heading"] = typst_data(document.heading) if document.heading else None
         data["blocks"] = [typst_data(block) for block in blocks]
         receipt = write_receipt(document, standard)
         (self.folder / "document.json").write_text(json.dumps(data), encoding="utf-8")
@@ -110,6 +111,16 @@ class Compiler:
         with suppress(typst.TypstError):
             return self.compile(self.document.blocks, "PDF/UA-1")
         return self.compile(self.document.blocks)
+
+    def drop_bad_heading(self) -> None:
+        """Let the title be words alone if Typst cannot set its heading; raise Typst's error if it
+        can set nothing.
+        """
+        try:
+            self.compile([])
+        except typst.TypstError:
+            self.document = replace(self.document, heading=None)
+            self.compile([])
 
     def settable(self, blocks: list[Block]) -> list[tuple[Block, str]]:
         """Return each block with "", or its text as written with a warning if Typst cannot set it.
@@ -178,11 +189,11 @@ def compile_document(document: Document) -> tuple[bytes, Document]:
         with suppress(typst.TypstError):
             return compiler.compile_accessibly(), document
         try:
-            compiler.compile([])
+            compiler.drop_bad_heading()
             pairs = compiler.settable(document.blocks)
             blocks = [block for block, _ in pairs]
             warnings = document.warnings + [warning for _, warning in pairs if warning]
-            compiler.document = replace(document, blocks=blocks, warnings=warnings)
+            compiler.document = replace(compiler.document, blocks=blocks, warnings=warnings)
             return compiler.compile_accessibly(), compiler.document
         except typst.TypstError as error:
             reason = str(error).split("\n")[0]

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from nbformat import NotebookNode
 
@@ -23,11 +24,17 @@ from hwlib.pdf.blocks import (
     UnreadBlock,
 )
 from hwlib.pdf.cells import PRINT_ALL, Switches, cell_blocks, has_tag
-from hwlib.pdf.equations import Equations, Formula, collect_equations, explain_formulas
+from hwlib.pdf.equations import (
+    Equations,
+    Formula,
+    collect_equations,
+    explain_formulas,
+    in_words,
+)
 from hwlib.pdf.footnotes import share_footnotes
 from hwlib.pdf.lines import text_lines
 from hwlib.pdf.outputs import notice_block
-from hwlib.pdf.pandoc import MARKDOWN, Markup, Piece, to_typst
+from hwlib.pdf.pandoc import MARKDOWN, Converted, Markup, Piece, to_typst
 from hwlib.pdf.pictures import find_picture
 from hwlib.pdf.widgets import show_widgets
 
@@ -64,8 +71,9 @@ class Facts:
 
 @dataclass(frozen=True)
 class Document:
-    """A notebook as it is printed; ``warnings`` say what could not be read or set, ``missing`` what
-    the proof did not find.
+    """A notebook as it is printed; ``heading`` is the title with its formulas and pictures, None if
+    it is the file's name. ``warnings`` say what could not be read or set, ``missing`` what the
+    proof did not find.
     """
 
     title_block: TitleBlock
@@ -73,6 +81,17 @@ class Document:
     warnings: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     facts: Facts = Facts()
+    heading: MarkupBlock | None = None
+
+    @property
+    def all_blocks(self) -> list[Block]:
+        """Return the title's heading, if there is one, and the blocks."""
+        return [self.heading, *self.blocks] if self.heading else self.blocks
+
+    @property
+    def plain_title(self) -> str:
+        """Return the title if it is printed as words alone; "" if it is a heading."""
+        return "" if self.heading else self.title_block.title
 
 
 def notebook_hash(notebook: NotebookNode) -> str:
@@ -149,12 +168,31 @@ def finish_block(
     return MarkupBlock(block.cell, block.text, markup, pictures, is_output, formulas)
 
 
-def read_texts(
-    blocks: list[CellBlock], folder: Path, equations: Equations
-) -> tuple[str, list[Block], list[str]]:
-    """Return the title, or ""; the blocks after their formulas are set and pandoc has read their
-    texts; and what could not be read.
+class ReadTexts(NamedTuple):
+    """What pandoc has read: the title in words, or "", and as a heading; the blocks; and what could
+    not be read.
     """
+
+    title: str
+    heading: MarkupBlock | None
+    blocks: list[Block]
+    warnings: list[str]
+
+
+def finish_title(
+    converted: Converted, unread: list[UnreadBlock], formulas: list[list[Formula]], folder: Path
+) -> tuple[str, MarkupBlock | None]:
+    """Return the title in words, or "", and the heading that it is printed as."""
+    if not converted.heading:
+        return "", None
+    source, own = unread[converted.heading_piece], formulas[converted.heading_piece]
+    heading = finish_block(source, converted.heading, own, folder)
+    title = in_words(converted.title, own)
+    return title, heading if isinstance(heading, MarkupBlock) else None
+
+
+def read_texts(blocks: list[CellBlock], folder: Path, equations: Equations) -> ReadTexts:
+    """Return the blocks after their formulas are set and pandoc has read their texts."""
     unread = [b for b in blocks if isinstance(b, MarkdownBlock | RichOutputBlock)]
     extracted = [equations.extract(b.text, b.text_format != MARKDOWN) for b in unread]
     pieces = [
@@ -168,18 +206,20 @@ def read_texts(
         )
         for source, (text, formulas) in zip(unread, extracted, strict=True)
     ]
-    title, results, complaint = to_typst(pieces)
-    warnings = [complaint] * bool(complaint)
-    for source, (_, formulas) in zip(unread, extracted, strict=True):
+    converted = to_typst(pieces)
+    warnings = [converted.warnings] * bool(converted.warnings)
+    all_formulas = [formulas for _, formulas in extracted]
+    for source, formulas in zip(unread, all_formulas, strict=True):
         warnings += explain_formulas(source.cell, formulas)
-    result = zip(results, (formulas for _, formulas in extracted), strict=True)
+    result = zip(converted.pieces, all_formulas, strict=True)
     finished: list[Block] = []
     for block in blocks:
         if isinstance(block, MarkdownBlock | RichOutputBlock):
             finished.append(finish_block(block, *next(result), folder))
         else:
             finished.append(block)
-    return title, finished, warnings
+    title, heading = finish_title(converted, unread, all_formulas, folder)
+    return ReadTexts(title, heading, finished, warnings)
 
 
 def read_cells(notebook: NotebookNode, switches: Switches = PRINT_ALL) -> list[CellBlock]:
@@ -206,6 +246,8 @@ def read_document(
     blocks = read_cells(notebook, switches)
     cells = (node for node in notebook.cells if node.cell_type == "markdown")
     texts = (node.source for node in cells if not has_tag(node, "remove-cell"))
-    title, finished, warnings = read_texts(blocks, folder, collect_equations(texts))
-    title_block = read_title_block(notebook, title or str(notebook.metadata.get("title", name)))
-    return Document(title_block, finished, warnings)
+    read = read_texts(blocks, folder, collect_equations(texts))
+    title = read.title or str(notebook.metadata.get("title", name))
+    return Document(
+        read_title_block(notebook, title), read.blocks, read.warnings, heading=read.heading
+    )

@@ -7,9 +7,12 @@ and the numbers of equations are collected over all texts of a notebook.
 import html
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from pylatexenc.latex2text import LatexNodes2Text
 
 from hwlib.pdf.formulas import ALIGNED, MATRICES, Setting, translate
 from hwlib.pdf.pandoc import FormulaPlace
@@ -82,6 +85,16 @@ class Formula:
     def alt(self) -> str:
         """Return the alternative text; by this the PDF's tags know the formula."""
         return " ".join(self.tex.split())
+
+
+def in_words(text: str, formulas: Sequence[Formula]) -> str:
+    """Return a text, in which marks stand for formulas, with these in Unicode's characters."""
+
+    def spell(mark: re.Match[str]) -> str:
+        written = LatexNodes2Text().latex_to_text(formulas[int(mark[1])].tex)
+        return unicodedata.normalize("NFC", " ".join(written.split()))
+
+    return re.sub(rf"{OPEN}(\d+){CLOSE}", spell, text)
 
 
 class Extracted(NamedTuple):

@@ -46,8 +46,8 @@ def source_document(notebook: NotebookNode) -> Document:
 
 def lost_pictures(wanted: Document, printed: Document) -> list[Missing]:
     """Return the figures and pictures that were left out because Typst could not set them."""
-    kept = {picture for block in printed.blocks for picture in pictures_of(block)}
-    lost = ((b, p) for b in wanted.blocks for p in pictures_of(b) if p not in kept)
+    kept = {picture for block in printed.all_blocks for picture in pictures_of(block)}
+    lost = ((b, p) for b in wanted.all_blocks for p in pictures_of(b) if p not in kept)
     return [
         Missing(block.cell, "figure", block.alt if isinstance(block, FigureBlock) else picture.name)
         for block, picture in lost
@@ -105,7 +105,7 @@ class TypstPDFExporter(Exporter):
         for warning in document.warnings:
             self.log.warning("%s", warning)
         missing = lost_pictures(wanted, document)
-        missing += find_missing(pdf, document.blocks, document.title_block.title)
+        missing += find_missing(pdf, document.all_blocks, document.plain_title)
         self.report(missing)
         if missing:  # which the receipt names
             pdf, _ = compile_document(replace(document, missing=[str(piece) for piece in missing]))

@@ -53,13 +53,15 @@ class Markup:
 
 
 class Converted(NamedTuple):
-    """What ``convert.lua`` makes of all pieces: the title or "", the pieces in their order, and
-    pandoc's warnings.
+    """What ``convert.lua`` makes of all pieces: these in their order, pandoc's warnings, and the
+    title.
     """
 
-    title: str
     pieces: list[Markup]
     warnings: str
+    title: str = ""  # in words, and the marks of formulas
+    heading: Markup | None = None  # as it is set
+    heading_piece: int = 0  # in which it stood
 
 
 def to_typst(pieces: list[Piece]) -> Converted:
@@ -78,4 +80,6 @@ def to_typst(pieces: list[Piece]) -> Converted:
     results = [Markup(**result) for result in answer["pieces"]]
     if len(results) != len(pieces):  # as with half of a surrogate pair, which is no JSON
         raise PdfError(f"pandoc could read {len(results)} of the notebook's {len(pieces)} texts.")
-    return Converted(answer["title"], results, done.stderr.strip())
+    heading = Markup(**answer["heading"]) if "heading" in answer else None
+    place = answer.get("heading_piece", 0)
+    return Converted(results, done.stderr.strip(), answer["title"], heading, place)

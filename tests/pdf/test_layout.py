@@ -10,6 +10,7 @@ from pdf.helpers import blocks_of, code, convert, describe, png, result, squeeze
 from pypdf import PdfReader
 
 from hwlib.pdf.compiler import compile_document
+from hwlib.pdf.formula_proof import read_tags
 from hwlib.pdf.receipt import read_receipt
 
 
@@ -53,7 +54,7 @@ def inner_links(pdf: bytes) -> int:
         (["Title in two lines\n===\n\ntext"], "Title in two lines"),
         (["<h1 align='center'>In <b>HTML</b></h1>"], "In HTML"),
         (["## Chapter", "# In the second cell"], "In the second cell"),
-        (["# The map $\\hat f$"], "The map \\hat f"),
+        (["# The map $\\hat f$ of $x^2$"], "The map f̂ of x^2"),
         (["no heading"], "Notebook"),
     ],
 )
@@ -65,13 +66,26 @@ def test_the_first_heading_of_level_1_is_the_title(cells, title):
 
 def test_a_title_is_printed_once_unless_it_holds_more_than_words():
     assert squeezed(convert_text("# Unique words\n\ntext")).count("Uniquewords") == 1
-    assert "#formula" in markup_of("# With $x$")
     once = squeezed(convert_text("A preamble.", "# Only one\n\ntext", "## Part"))
     assert once.count("Onlyone") == 1
     chapters = convert_text("A preamble.", "# First chapter\n\ntext", "# Second chapter")
     assert squeezed(chapters).count("Firstchapter") == 2
     outputs = code("f()", result(text__markdown="# An output"))
     assert describe(outputs).title_block.title == "Notebook"
+
+
+def test_a_title_s_formulas_are_set_once():
+    pdf = convert_text("Above.", "# The map $\\hat f(x^2)$\n\ntext", "## Part")
+    assert "hat" not in text_of(pdf) and squeezed(pdf).count("Themap") == 1
+    assert set(read_tags(pypdfium2.PdfDocument(pdf)).formulas) == {r"\hat f(x^2)"}
+
+
+def test_a_title_and_the_contents_are_written_in_their_own_direction():
+    title, part = "מבוא ל-PyTorch ורשתות Deep Learning בעברית", "חלק ראשון: Tensors"
+    pdf = convert_text(f"# {title}", *[f"## {part} {n}" for n in range(3)])
+    (left, _), (right, _) = positions(pdf, "Learning")[0], positions(pdf, "PyTorch")[0]
+    assert left < right
+    assert positions(pdf, "Tensors")[0][0] > 400  # and its page's number at the left
 
 
 def test_a_heading_s_line_breaks_are_blanks_and_pictures_alone_are_no_heading():

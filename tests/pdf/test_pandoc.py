@@ -38,7 +38,7 @@ def server():
 def test_nothing_is_fetched_and_addresses_are_links(server, text_format):
     tags = '<p>words <iframe title="a>b" src="{0}/i"></iframe> <object data="{0}/o"></object></p>\n'
     tags += '<p><EMBED src={0}/e> <img src="{0}/p.png"> <img src="{0}/q.png" alt="chart"></p>'
-    _, (markup,), warnings = to_typst([Piece(text_format, tags.format(server.address))])
+    (markup,), warnings, *_ = to_typst([Piece(text_format, tags.format(server.address))])
     assert server.asked == [] and warnings == ""
     for path in ("i", "o", "e", "p.png"):
         assert f'#link("{server.address}/{path}")' in markup.markup
@@ -57,12 +57,12 @@ def test_the_listener_would_have_noticed(server):
 
 
 def test_a_remote_picture_in_a_link_is_its_alternative_text():
-    _, (markup,), _ = to_typst([Piece(MARKDOWN, "[![Badge](https://a.b/c.svg)](https://d.e)")])
+    (markup,), *_ = to_typst([Piece(MARKDOWN, "[![Badge](https://a.b/c.svg)](https://d.e)")])
     assert markup.markup.strip() == '#link("https://d.e")[Badge]'
 
 
 def test_code_and_comments_with_tags_stay_as_they_are():
-    _, (markup,), _ = to_typst(
+    (markup,), *_ = to_typst(
         [Piece(MARKDOWN, '`<iframe src="x">` <!-- <embed src="y"> --> <b>z</b>')]
     )
     assert '<iframe src="x">' in markup.words[0] and "#link" not in markup.markup

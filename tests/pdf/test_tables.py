@@ -34,7 +34,7 @@ def test_cells_of_several_rows_are_found_where_typst_sets_them():
 
 
 def markup_of(html: str) -> str:
-    _, (markup,), _ = to_typst([Piece(HTML, html)])
+    (markup,), *_ = to_typst([Piece(HTML, html)])
     return markup.markup
 
 
@@ -61,12 +61,12 @@ def test_captions_are_printed_and_proven():
     html = "<table><caption>Sales by region</caption><tr><td>a</td></tr></table>"
     cell = code("table", result(text__html=html))
     assert "Sales by region" in text_of(convert(cell))
-    _, (markup,), _ = to_typst([Piece(HTML, html)])
+    (markup,), *_ = to_typst([Piece(HTML, html)])
     assert "Sales by region" in markup.words
 
 
 def test_unclosed_and_nested_cells_are_read():
-    _, (markup,), _ = to_typst([Piece(HTML, "<table><tr><td>a<td>b<tr><td>c<td>d</table>")])
+    (markup,), *_ = to_typst([Piece(HTML, "<table><tr><td>a<td>b<tr><td>c<td>d</table>")])
     assert markup.cells == ["a", "b", "c", "d"] and "columns: 2" in markup.markup
     nested = "<table><tr><td><table><tr><td>in</td></tr></table></td><td>beside</td></tr></table>"
     text = text_of(convert(code("table", result(text__html=nested))))
@@ -94,7 +94,7 @@ def test_long_columns_are_wrapped_and_type_is_never_small():
 
 
 def test_a_row_of_44_kilobytes_is_shortened():
-    _, (markup,), _ = to_typst([Piece(HTML, f"<table><tr><td>{'x' * 44_000}<td>last</table>")])
+    (markup,), *_ = to_typst([Piece(HTML, f"<table><tr><td>{'x' * 44_000}<td>last</table>")])
     assert "40000 more characters" in markup.markup and len(markup.markup) < 10_000
 
 

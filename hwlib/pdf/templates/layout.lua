@@ -149,41 +149,36 @@ function layout.levels()
   }
 end
 
--- The words of a heading as they were written, with the TeX of formulas; and whether it is all words.
-local function read_heading(header, formulas)
-  local is_plain = true
-  local function note() is_plain = false end
-  header:walk({ Math = note, Image = note, Note = note })
+-- The words of a heading, in which the marks of formulas stand.
+local function words_of(header)
   local written = header:walk({
     Note = function() return {} end,
-    Math = function(element)
-      local place = element.text:match('^\u{e000}(%d+)\u{e001}')
-      return pandoc.Str(place and formulas[tonumber(place) + 1][1] or element.text)
-    end,
+    Math = function(element) return pandoc.Str(element.text:match('^\u{e000}%d+\u{e001}') or element.text) end,
   })
-  return pandoc.utils.stringify(written), is_plain
+  return pandoc.utils.stringify(written)
 end
 
--- The title of a notebook: its first heading of level 1, or "". It is taken from its text if it is
--- all words and stands in the first cell, or is the only one of its level.
+-- The title of a notebook: its words, its heading (the first of level 1), and the number of its
+-- piece; nil if there is none. It is taken from its text if it stands in the first cell, or is the
+-- only one of its level.
 function layout.take_title(documents, pieces)
-  local title, found, count
+  local found, count = nil, 0
   for number, document in ipairs(documents) do
     for place, block in ipairs(pieces[number].is_output and {} or document.blocks) do
       if block.t == 'Header' and block.level == 1 and pandoc.utils.stringify(block) ~= '' then
-        count = (count or 0) + 1
-        if not title then
-          local words, is_plain = read_heading(block, pieces[number].formulas)
-          title = words
-          found = is_plain and { number = number, place = place }
-        end
+        count = count + 1
+        found = found or { words = words_of(block), heading = block:clone(), piece = number, place = place }
       end
     end
   end
-  if found and (count == 1 or pieces[found.number].is_first) then
-    documents[found.number].blocks:remove(found.place)
+  if not found then return nil end
+  found.is_taken = count == 1 or pieces[found.piece].is_first
+  if found.is_taken then
+    documents[found.piece].blocks:remove(found.place)
+  else
+    found.heading.identifier = '' -- links lead to the other one
   end
-  return title or ''
+  return found
 end
 
 return layout

@@ -50,6 +50,18 @@ function maths.restore(document, formulas)
   return document, unset
 end
 
+-- The numbers of the formulas that stand in a block.
+function maths.numbers_in(block)
+  local numbers = pandoc.List()
+  block:walk({
+    Math = function(element)
+      local number = element.text:match('^' .. PLACE)
+      if number then numbers:insert(tonumber(number)) end
+    end,
+  })
+  return numbers
+end
+
 -- A formula that pandoc itself has found, as in MathML, is set by it.
 local function set(element)
   local number = element.text:match('^' .. PLACE)

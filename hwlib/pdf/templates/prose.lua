@@ -38,20 +38,23 @@ local function is_left_to_right(code)
   return code < 0x80 and utf8.char(code):find('%a') or code > 0xBF and not is_right_to_left(code) and code < 0x2000
 end
 
--- Hebrew ("he") or Arabic ("ar") if most letters of a block's words are; code and captions do not
--- count.
+-- Hebrew ("he") or Arabic ("ar") if most letters of a block's words are, or the first and a third of
+-- all; code and captions do not count.
 local function reversed_language(block)
-  local balance, hebrew = 0, 0
+  local reversed, others, hebrew, begins = 0, 0, 0, nil
   local function count(word)
     for _, code in utf8.codes(word.text) do
-      if is_right_to_left(code) then balance = balance + 1 end
-      if is_left_to_right(code) then balance = balance - 1 end
+      local is_reversed = is_right_to_left(code)
+      if is_reversed then reversed = reversed + 1 end
+      if is_left_to_right(code) then others = others + 1 end
       if code >= 0x590 and code < 0x600 then hebrew = hebrew + 1 end
+      if begins == nil and reversed + others > 0 then begins = is_reversed end
     end
   end
   if block.t == 'Table' then block.caption = { long = {} } end
   pandoc.Blocks({ block }):walk({ Str = count })
-  return balance > 0 and (hebrew > 0 and 'he' or 'ar') or nil
+  local is_reversed = reversed > others or begins and 2 * reversed > others
+  return is_reversed and (hebrew > 0 and 'he' or 'ar') or nil
 end
 
 -- Sets the direction of each block from its letters, unless the text itself has said it.
