@@ -16,14 +16,15 @@ from pylatexenc.latex2text import LatexNodes2Text
 
 from hwlib.pdf.formulas import ALIGNED, MATRICES, Setting, translate
 from hwlib.pdf.pandoc import FormulaPlace
-from hwlib.pdf.tex import DEFINITIONS, Expansion, TexError, defined_macros
+from hwlib.pdf.stream import TexError
+from hwlib.pdf.tex import DEFINITIONS, Expansion, defined_macros
 
 LONGEST = 50_000  # characters of a formula
 OPEN, CLOSE = "\ue000", "\ue001"  # characters of no meaning, which stand around a formula's place
-MATHS_ENVIRONMENTS = "|".join(name for name in (*ALIGNED, *MATRICES) if name != "tabular")
+MATHS_ENVIRONMENTS = "|".join(name for name in (*ALIGNED, *MATRICES, "CD") if name != "tabular")
 BRACES = r"\{(?:[^{}]|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\})*\}"  # four within each other
 DEFINITION = (
-    rf"\\(?:{'|'.join(DEFINITIONS)})\*?\s*(?:\{{\s*\\\w+\s*\}}|\\[A-Za-z]+)"
+    rf"(?:\\global\s*)?\\(?:{'|'.join(DEFINITIONS)})\*?\s*(?:\{{\s*\\\w+\s*\}}|\\[A-Za-z]+)"
     rf"(?:\[[^\[\]]*\]|#\d)*\s*(?:{BRACES}){{1,2}}"
 )
 CODE = r"^ {0,3}(?P<fence>`{3,}|~{3,})[^\n]*\n.*?(?:^ {0,3}(?P=fence)[`~]*[ \t]*$|\Z)"
@@ -32,7 +33,7 @@ HTML_CODE = r"<(?P<element>pre|code|script|style|textarea|kbd)\b.*?(?:</(?P=elem
 VALUE = r"(?:\"[^\"]*\"|'[^']*'|[^\s\"'>]+)"
 TAG = rf"<!--.*?-->|</?[A-Za-z][\w-]*(?:\s+[\w:@.-]+(?:\s*=\s*{VALUE})?)*\s*/?>"
 INNER = r"\{(?:[^{}\n]|\{(?:[^{}\n]|\{[^{}\n]*\})*\})*\}"
-TEXT = rf"\\(?:text[a-z]*|[fmh]box){INNER}"  # dollars may stand in it
+TEXT = rf"\\(?:text[a-z]*|[fmh]box|ce){INNER}"  # dollars may stand in it
 FORMULAS = (
     r"(?P<escaped>\\\$)"
     r"|\$\$(?P<dollars>.+?)\$\$"

@@ -56,7 +56,18 @@ SKIPPED_ARGUMENTS = {
 }  # fmt: skip
 WITH_COLUMNS = re.compile(r"(?:array|darray|subarray|tabular|alignat|alignedat|xalignat)\*?")
 WITH_OPTION = (r"\\", r"\begin", r"\color", r"\textcolor", r"\rule", r"\raisebox")
-UNCHECKED = (r"\kern", r"\mkern", r"\hskip", r"\mskip", r"\above", r"\unicode", r"\ce", r"\genfrac")
+UNCHECKED = (
+    r"\kern",
+    r"\mkern",
+    r"\hskip",
+    r"\mskip",
+    r"\above",
+    r"\unicode",
+    r"\ce",
+    r"\pu",
+    r"\mathchoice",
+    r"\genfrac",
+)
 # Within text from right to left, PDFium gives a sign's mirror image.
 MIRRORED = str.maketrans(">≥≫⩾∋⊃⊇⊐⊒≻⪰⊢≳⟩", "<≤≪⩽∈⊂⊆⊏⊑≺⪯⊣≲⟨")
 DELIMITER_SIZE = re.compile(r"\\[bB]igg?[lrm]?")
@@ -147,7 +158,7 @@ def printed(tokens: list[str]) -> Iterator[str]:
 def wanted_signs(formula: Formula) -> Counter[str]:
     """Return what a formula must show."""
     tokens = list(formula.tokens)
-    if not set(UNCHECKED).isdisjoint(tokens):
+    if not set(UNCHECKED).isdisjoint(tokens) or r"\begin{CD}" in formula.tex:
         return Counter()
     wanted = count_signs("".join(printed(tokens)))
     if r"\!" in tokens:  # of two equal signs that overlap, PDFium gives one

@@ -5,10 +5,14 @@ lengths and colours are checked.
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
+from hwlib.pdf.chemistry import chemistry, physical_unit
+from hwlib.pdf.diagrams import diagram
+from hwlib.pdf.markup import escaped, join, quoted, wrap
+from hwlib.pdf.stream import Stream, TexError, tokenize
 from hwlib.pdf.symbols import (
     ACCENTS,
     BIG,
@@ -25,13 +29,14 @@ from hwlib.pdf.symbols import (
     negated,
     symbol,
 )  # fmt: skip
-from hwlib.pdf.tex import Stream, TexError
 
 LONG = 60  # parts of a formula that may be too wide
 DEEPEST = 60  # groups within groups
 MATRICES = {
     "matrix": "", "pmatrix": "()", "bmatrix": "[]", "Bmatrix": "{}", "vmatrix": "||",
-    "Vmatrix": "‖‖", "smallmatrix": "", "array": "", "darray": "", "subarray": "", "cases": "{",
+    "Vmatrix": "‖‖", "smallmatrix": "", "psmallmatrix": "()", "bsmallmatrix": "[]",
+    "Bsmallmatrix": "{}", "vsmallmatrix": "||", "Vsmallmatrix": "‖‖",
+    "array": "", "darray": "", "subarray": "", "cases": "{",
     "dcases": "{", "numcases": "{", "rcases": " }", "drcases": " }", "tabular": "",
 }  # fmt: skip
 LEFT = ("cases", "dcases", "numcases", "rcases", "drcases")
@@ -108,38 +113,6 @@ MORE_COLOURS = {
     "plum": "92268f", "midnightblue": "006795", "cerulean": "00a2e3", "darkgray": "555555",
     "lightgray": "bbbbbb",
 }  # fmt: skip
-
-
-def quoted(text: str) -> str:
-    """Return a Typst string."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def escaped(character: str) -> str:
-    """Return a character as Typst's mathematics shows it, with its class."""
-    special = {"-": "−", "*": "∗", ":": r'class("relation", \:)', "~": "wordspace", "`": "‘"}
-    if character in special:
-        return special[character]
-    is_ascii_sign = character.isascii() and not character.isalnum()
-    is_bracket = unicodedata.category(character) in ("Ps", "Pe", "Pi", "Pf")
-    return "\\" + character if is_ascii_sign or is_bracket else character
-
-
-def join(parts: list[str]) -> str:
-    """Return parts side by side, with blanks only where two names would become one."""
-    result = ""
-    for part in filter(None, parts):
-        ends_name = result and (f"a{result[-1]}".isidentifier() or result[-1] == ".")
-        clash = ends_name and f"a{part[0]}".isidentifier()
-        result += f" {part}" if clash else part
-    return result
-
-
-def wrap(functions: tuple[str, ...], content: str) -> str:
-    """Return content within functions, the first outermost."""
-    for function in reversed(functions):
-        content = f"{function}({content})"
-    return content
 
 
 def typst_colour(name: str, model: str = "") -> str:
@@ -348,8 +321,25 @@ class Translator:
             return special.get(character) or escaped(character)
         raise TexError("\\" + name)
 
+    def scripts_of(self, tokens: list[str]) -> tuple[str, str]:
+        """Return the upper and the lower script that tokens hold, and nothing else."""
+        other = Translator(tokens, self.numbers)
+        other.depth = self.depth + 1
+        _, upper, lower = other.read_scripts("")
+        return upper, lower
+
     def scripts(self, base: str) -> str:
         """Return a nucleus with the scripts that follow it."""
+        base, upper, lower = self.read_scripts(base)
+        if not upper and not lower:
+            return base
+        if base in (r"\|", "‖"):  # the right one of a pair, as in |x|_2
+            base = f'class("closing", {base})'
+        scripts = [f"t: {upper}"] * bool(upper) + [f"b: {lower}"] * bool(lower)
+        return f"attach({base or chr(34) * 2}, {', '.join(scripts)})"
+
+    def read_scripts(self, base: str) -> tuple[str, str, str]:
+        """Return a nucleus, and its upper and its lower script."""
         upper, lower, stream = "", "", self.stream
         while (item := stream.peek()) in ("^", "_", "'", r"\limits", r"\nolimits"):
             stream.rest.pop()
@@ -361,12 +351,7 @@ class Translator:
                 lower = join([lower, self.argument()])
             else:
                 base = f"{'limits' if item == chr(92) + 'limits' else 'scripts'}({base})"
-        if not upper and not lower:
-            return base
-        if base in (r"\|", "‖"):  # the right one of a pair, as in |x|_2
-            base = f'class("closing", {base})'
-        scripts = [f"t: {upper}"] * bool(upper) + [f"b: {lower}"] * bool(lower)
-        return f"attach({base or chr(34) * 2}, {', '.join(scripts)})"
+        return base, upper, lower
 
     # ---- commands ----
 
@@ -396,11 +381,10 @@ class Translator:
 
     def general_fraction(self, _: str) -> str:
         r"""Return ``\genfrac`` with its delimiters."""
-        left, right = (self.plain_argument().strip() for _ in range(2))
+        sides = [self.delimiter_of(self.stream.argument()) for _ in range(2)]
         rule, _style = self.plain_argument(), self.plain_argument()
         upper, lower = self.argument(), self.argument()
         inner = stacked([[upper], [lower]]) if rule.startswith("0") else f"frac({upper}, {lower})"
-        sides = [escaped(side) if len(side) == 1 else "" for side in (left, right)]
         return f"lr({sides[0]}{inner}{sides[1]})"
 
     def binomial(self, _: str) -> str:
@@ -416,7 +400,11 @@ class Translator:
 
     def delimiter(self) -> str:
         """Return a delimiter; "" for a full stop."""
-        item = self.stream.argument()[0]
+        return self.delimiter_of(self.stream.argument())
+
+    def delimiter_of(self, tokens: list[str]) -> str:
+        """Return the delimiter that tokens name; "" if there are none."""
+        item = next((part for part in tokens if part != " "), ".")
         name = item.removeprefix("\\")
         if name in DELIMITERS:
             return DELIMITERS[name]
@@ -491,6 +479,9 @@ class Translator:
 
     def brace(self, name: str) -> str:
         """Return something with a brace above or below, and what stands at it."""
+        if name.endswith("bracket"):
+            self.stream.optional()  # its thickness
+            self.stream.optional()
         base = self.argument()
         note = "^" if name.startswith("over") else "_"
         if self.stream.take(note):
@@ -594,31 +585,32 @@ class Translator:
             raise TexError(r"\unicode")
         return quoted(chr(code))
 
-    def chemistry(self, _: str) -> str:
-        r"""Return ``\ce{H2O}``: letters upright, numbers behind letters below the line."""
-        text = self.plain_argument()
-        parts = re.findall(r"->|<=>|\^\{?[^{}\s]*\}?|(?<=[A-Za-z)\]])\d+|.", text)
-        arrows = {"->": "→", "<=>": "⇌"}
-        result: list[str] = []
-        for part in parts:
-            if part in arrows:
-                result.append(arrows[part])
-            elif part[0] == "^":
-                previous = result.pop() if result else '""'
-                result.append(f"attach({previous}, t: {quoted(part.strip('^{}'))})")
-            elif part.isdigit() and result and result[-1][-1:] == '"' and len(part) < 4:
-                result.append(f"attach({result.pop()}, b: {part})")
-            elif part == "+":
-                result.append(r"\+")
-            else:
-                result.append(quoted(part))
-        return join(result)
+    def chemistry(self, name: str) -> str:
+        r"""Return ``\ce{H2O}`` or ``\pu{1 J/mol}``."""
+        tokens = self.stream.argument()
+        spaced = (
+            f"{a} " if a[:1] == "\\" and b.isalpha() else a for a, b in pairwise([*tokens, ""])
+        )
+        read = chemistry if name == "ce" else physical_unit
+        return read("".join(spaced), lambda tex: self.inner(tokenize(tex))) or '""'
+
+    def at_corners(self, _: str) -> str:
+        r"""Return ``\sideset{_a^b}{_c^d}\sum``."""
+        left, right = (self.scripts_of(self.stream.argument()) for _ in range(2))
+        base = self.argument()
+        corners = zip(("tl", "bl", "tr", "br"), (*left, *right), strict=True)
+        written = [f"{place}: {text}" for place, text in corners if text]
+        return f"limits(attach({', '.join([base, *written])}))"
+
+    def below(self, name: str) -> str:
+        """Return something with an arrow below it."""
+        return f'accent({self.argument()}, "{BELOW[name]}")'
 
     # ---- text ----
 
     def text(self, name: str) -> str:
         """Return text in a font of text."""
-        return wrap(TEXT_FONTS[name], self.text_argument())
+        return in_text_font(name, self.text_argument())
 
     def text_argument(self) -> str:
         """Return an argument that is text, in which mathematics may stand between dollars."""
@@ -633,7 +625,7 @@ class Translator:
             if item in ("$", r"\("):
                 special = self.inner(stream.until("$" if item == "$" else r"\)"))
             elif item[0] == "\\" and item[1:] in TEXT_FONTS:
-                special = wrap(TEXT_FONTS[item[1:]], self.text_of(stream.argument()))
+                special = in_text_font(item[1:], self.text_of(stream.argument()))
             elif item[0] == "\\" and item[1:] in ("color", "textcolor"):
                 stream.argument()
             elif item[0] == "\\" and item[1:] in COMMANDS and not text_character(item, None):
@@ -653,6 +645,8 @@ class Translator:
         """Return a matrix, or aligned lines within a formula."""
         name = self.plain_argument().strip()
         kind = name.rstrip("*")
+        if kind == "CD":
+            return self.diagram()
         if kind not in MATRICES and kind not in ALIGNED:
             raise TexError(rf"\begin{{{name}}}")
         columns = self.columns(kind)
@@ -665,6 +659,21 @@ class Translator:
         if kind in ALIGNED:
             return stacked(aligned_cells(rows.cells, kind), ", row-gap: #0.6em", display=True)
         return matrix(rows, kind, columns, self.loose)
+
+    def diagram(self) -> str:
+        """Return the commutative diagram that has begun."""
+        rows: list[list[str]] = [[]]
+        while (item := self.stream.peek()) != r"\end":
+            if not item:
+                raise TexError(r"\begin{CD} without its \end")
+            self.stream.rest.pop()
+            if item in SEPARATORS:
+                rows.append([])
+            else:
+                rows[-1].append(item)
+        self.stream.take(r"\end")
+        self.plain_argument()
+        return diagram(rows, self.inner)
 
     def columns(self, kind: str) -> str:
         """Read how the columns of an environment are aligned."""
@@ -697,6 +706,13 @@ class Translator:
         rows = self.rows(("}",))
         self.stream.take("}")
         return " \\ ".join(join(row) or '""' for row in rows.cells)
+
+
+def in_text_font(name: str, text: str) -> str:
+    """Return a text in a font, or raised or lowered."""
+    if name in ("textsuperscript", "textsubscript"):
+        return f'attach("", {"t" if name == "textsuperscript" else "b"}: {text})'
+    return wrap(TEXT_FONTS[name], text)
 
 
 def text_character(item: str, stream: Stream | None) -> str:
@@ -780,7 +796,9 @@ def matrix_part(rows: Rows, kind: str, columns: str, part: slice) -> str:
     if kind in LEFT:
         options += ", column-gap: #1em"
     result = f"mat({options}{augmented(rows, columns)}, {'; '.join(lines)})"
-    return result if kind == "smallmatrix" else f"display({result})"  # cells are not set smaller
+    return (
+        result if kind.endswith("smallmatrix") else f"display({result})"
+    )  # cells are not set smaller
 
 
 def option(delimiter: str) -> str:
@@ -848,8 +866,13 @@ def stack_of_rest(self: Translator, left: str, ends: tuple[str, ...]) -> str:
 
 
 def bracket_of_rest(self: Translator, left: str, ends: tuple[str, ...]) -> str:
-    r"""Return ``n \brack k`` or ``n \brace k``."""
+    r"""Return ``n \brack k``."""
     return rf"lr(\[{stack_of_rest(self, left, ends)}\])"
+
+
+def brace_of_rest(self: Translator, left: str, ends: tuple[str, ...]) -> str:
+    r"""Return ``n \brace k``."""
+    return rf"lr(\{{{stack_of_rest(self, left, ends)}\}})"
 
 
 def font_of_rest(self: Translator, name: str, ends: tuple[str, ...]) -> str:
@@ -882,7 +905,7 @@ TexCommand = Callable[[Translator, str], str]
 Infix = Callable[[Translator, str, tuple[str, ...]], str]
 INFIX: dict[str, Infix] = {
     "over": fraction_of_rest, "above": above_rest, "choose": binomial_of_rest,
-    "atop": stack_of_rest, "brack": bracket_of_rest, "brace": bracket_of_rest,
+    "atop": stack_of_rest, "brack": bracket_of_rest, "brace": brace_of_rest,
 }  # fmt: skip
 REST: dict[str, Infix] = {
     **dict.fromkeys(OLD_FONTS, font_of_rest),
@@ -894,6 +917,9 @@ ARROWS = {
     "xLeftarrow": "⇐", "xleftrightarrow": "↔", "xLeftrightarrow": "⇔", "xmapsto": "↦",
     "xhookrightarrow": "↪", "xhookleftarrow": "↩", "xtofrom": "⇄", "xrightleftharpoons": "⇌",
 }  # fmt: skip
+BELOW = {
+    "underrightarrow": "\u20ef", "underleftarrow": "\u20ee", "underleftrightarrow": "\u034d",
+}  # fmt: skip
 COMMANDS: dict[str, TexCommand] = {
     **dict.fromkeys(ACCENTS, Translator.accent),
     **dict.fromkeys(FONTS, Translator.font),
@@ -903,7 +929,10 @@ COMMANDS: dict[str, TexCommand] = {
     **dict.fromkeys(("frac", "dfrac", "tfrac", "cfrac"), Translator.fraction),
     **dict.fromkeys((size + side for size in BIG for side in ("", "l", "r", "m")), Translator.big),
     **dict.fromkeys(("overset", "underset", "stackrel"), Translator.over),
-    **dict.fromkeys(("overbrace", "underbrace"), Translator.brace),
+    **dict.fromkeys(("overbrace", "underbrace", "overbracket", "underbracket"), Translator.brace),
+    **dict.fromkeys(("overparen", "underparen"), Translator.brace),
+    **dict.fromkeys(BELOW, Translator.below),
+    **dict.fromkeys(("ce", "pu"), Translator.chemistry),
     **dict.fromkeys(("hspace", "mspace", "kern", "mkern", "hskip", "mskip"), Translator.horizontal),
     **dict.fromkeys(("phantom", "hphantom", "vphantom"), Translator.phantom),
     **dict.fromkeys(("smash", "ensuremath", "mathclap", "mathrlap"), Translator.unchanged),
@@ -919,7 +948,7 @@ COMMANDS: dict[str, TexCommand] = {
     "operatorname": Translator.operator, "mathop": Translator.make_operator,
     "buildrel": Translator.built, "not": Translator.negation, "boxed": Translator.boxed,
     "rule": Translator.rule, "tag": Translator.tag, "label": Translator.label,
-    "unicode": Translator.code_point, "ce": Translator.chemistry,
+    "unicode": Translator.code_point, "sideset": Translator.at_corners,
     "begin": Translator.environment, "substack": Translator.stack,
 }  # fmt: skip
 

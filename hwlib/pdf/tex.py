@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from hwlib.pdf.physics import READERS as COMMON_READERS
+from hwlib.pdf.stream import Stream, TexError, tokenize
+
 MOST_TOKENS = 20_000  # of one formula, after all macros are replaced
-TEXT_GROUP = re.compile(r"\\(?:text[a-z]*|[mh]box)\s*\{[^{}]*\}")
-PERCENT = re.compile(r"(?<!\\)%")  # begins a comment, but not in a text
-TOKEN = re.compile(r"%[^\n]*(?:\n[ \t]*|\Z)|\\(?:[A-Za-z@]+|.|\Z)|\s+|.", re.DOTALL)
 DEFINITIONS = (
     *("newcommand", "renewcommand", "providecommand", "def", "gdef", "edef", "let"),
-    *("DeclareMathOperator", "DeclarePairedDelimiter"),
+    *("DeclareMathOperator", "DeclarePairedDelimiter", "newenvironment", "renewenvironment"),
 )
 DEFINING = re.compile(rf"\\(?:{'|'.join(DEFINITIONS)})(?![A-Za-z])")
+PREFIXES = (r"\global", r"\long", r"\outer")  # of a definition
+SIZE = re.compile(r"\\[bB]igg?[lrm]?")
 # What KaTeX (VS Code, Colab) or a common extension of MathJax defines, and a notebook may not.
 COMMON = {
     "R": r"\mathbb{R}", "N": r"\mathbb{N}", "Z": r"\mathbb{Z}", "Q": r"\mathbb{Q}",
@@ -27,9 +29,12 @@ COMMON = {
     "bra#1": r"\langle{#1}|", "braket#1": r"\langle{#1}\rangle",
     "Ket#1": r"\left|{#1}\right\rangle",
     "Bra#1": r"\left\langle{#1}\right|", "Braket#1": r"\left\langle{#1}\right\rangle",
-    "abs#1": r"\left|{#1}\right|", "norm#1": r"\left\|{#1}\right\|", "dd": r"\mathrm{d}",
-    "dv#1#2": r"\frac{\mathrm{d}{#1}}{\mathrm{d}{#2}}",
-    "pdv#1#2": r"\frac{\partial{#1}}{\partial{#2}}", "degree": r"{}^\circ",
+    "abs#1": r"\left|{#1}\right|", "norm#1": r"\left\|{#1}\right\|", "degree": r"{}^\circ",
+    "absolutevalue#1": r"\left|{#1}\right|", "ip#1#2": r"\left\langle{#1}\middle|{#2}\right\rangle",
+    "op#1#2": r"|{#1}\rangle\langle{#2}|", "ev#1": r"\left\langle{#1}\right\rangle",
+    "eval#1": r"\left.{#1}\right|", "qq#1": r"\quad\text{#1}\quad",
+    "prescript#1#2#3": r"{}^{#1}_{#2}{#3}",
+    "mathchoice#1#2#3#4": r"{#1}", "commutator#1#2": r"\left[{#1},{#2}\right]",
     "celsius": r"{}^\circ\mathrm{C}", "ohm": r"\Omega", "micro": r"\mu", "LaTeX": r"\text{LaTeX}",
     "TeX": r"\text{TeX}", "iff": r"\;\Longleftrightarrow\;", "implies": r"\;\Longrightarrow\;",
     "impliedby": r"\;\Longleftarrow\;", "bmod": r"\mathbin{\text{mod}}",
@@ -39,7 +44,7 @@ COMMON = {
     "set#1": r"\{\,{#1}\,\}", "Set#1": r"\left\{\,{#1}\,\right\}", "vcentcolon": r"\mathrel{:}",
     "ratio": r"\mathrel{:}", "bigstar": r"\star", "plim": r"\operatorname*{plim}",
     "varlimsup": r"\overline{\lim}", "varliminf": r"\underline{\lim}",
-    "idotsint": r"\int\cdots\int", "qty#1": r"\left({#1}\right)", "vb#1": r"\mathbf{#1}",
+    "idotsint": r"\int\cdots\int", "vb#1": r"\mathbf{#1}",
     "va#1": r"\vec{#1}", "vu#1": r"\hat{#1}", "grad": r"\nabla", "curl": r"\nabla\times",
     "laplacian": r"\nabla^2", "comm#1#2": r"\left[{#1},{#2}\right]",
     "acomm#1#2": r"\left\{{#1},{#2}\right\}", "expval#1": r"\left\langle{#1}\right\rangle",
@@ -49,81 +54,22 @@ COMMON = {
     "ketbra#1#2": r"|{#1}\rangle\langle{#2}|", "slashed#1": r"\cancel{#1}",
 }  # fmt: skip
 
-
-class TexError(Exception):
-    """A formula cannot be read; the message names the command."""
+WITHOUT_STAR = ("pmod", "mod", "pod", "set", "Set", "SI", "num", "slashed")
 
 
 @dataclass(frozen=True)
 class Macro:
-    """What stands for a command: its body, with ``#1`` as two tokens, and a first default."""
+    """What stands for a command: its body, with ``#1`` as two tokens, and a first default. With
+    ``has_sizes`` a star and a size may come first, as in ``\\abs*`` and ``\\abs[\\big]``.
+    """
 
     parameters: int
     body: list[str]
     default: list[str] | None = None
+    has_sizes: bool = False
 
 
 Macros = dict[str, Macro]
-
-
-def tokenize(tex: str) -> list[str]:
-    """Return the tokens, without comments and the blanks behind a command's name."""
-    tokens: list[str] = []
-    literal = TEXT_GROUP.sub(lambda group: PERCENT.sub(r"\\%", group[0]), tex)
-    for item in TOKEN.findall(literal):
-        is_blank = item.isspace()
-        if item.startswith("%") or (is_blank and tokens and re.match(r"\\[A-Za-z]", tokens[-1])):
-            continue
-        tokens.append(" " if is_blank else re.sub(r"\\\s", r"\\ ", item))
-    return tokens
-
-
-class Stream:
-    """Tokens that are read from the front; what a macro stands for is put back there."""
-
-    def __init__(self, tokens: list[str]):
-        self.rest = tokens[::-1]
-
-    def skip_blanks(self) -> None:
-        """Pass over blanks."""
-        while self.rest and self.rest[-1] == " ":
-            self.rest.pop()
-
-    def peek(self) -> str:
-        """Return the next item that is no blank; "" at the end."""
-        self.skip_blanks()
-        return self.rest[-1] if self.rest else ""
-
-    def take(self, wanted: str) -> bool:
-        """Return whether the next item is ``wanted``, and pass over it."""
-        if self.peek() != wanted:
-            return False
-        self.rest.pop()
-        return True
-
-    def until(self, end: str) -> list[str]:
-        """Return the tokens before the next ``end`` that stands in no inner braces."""
-        tokens: list[str] = []
-        depth = 0
-        while self.rest:
-            item = self.rest.pop()
-            if item == end and depth == 0:
-                return tokens
-            depth += {"{": 1, "}": -1}.get(item, 0)
-            tokens.append(item)
-        raise TexError(f"{end} is missing")
-
-    def argument(self) -> list[str]:
-        """Return the tokens of a group without its braces, or the next item."""
-        if self.take("{"):
-            return self.until("}")
-        if not self.peek() or self.peek() == "}":
-            raise TexError("an argument is missing")
-        return [self.rest.pop()]
-
-    def optional(self) -> list[str] | None:
-        """Return the tokens within brackets; None if no bracket comes next."""
-        return self.until("]") if self.take("[") else None
 
 
 def read_newcommand(name: str, stream: Stream, macros: Macros) -> None:
@@ -158,7 +104,14 @@ def read_operator(name: str, stream: Stream, macros: Macros) -> None:
 def read_delimiter(name: str, stream: Stream, macros: Macros) -> None:
     """Define a pair of delimiters around an argument."""
     left, right = stream.argument(), stream.argument()
-    macros[name] = Macro(1, [r"\left", *left, "{", "#", "1", "}", r"\right", *right])
+    body = [r"\left", *left, "{", "#", "1", "}", r"\right", *right]
+    macros[name] = Macro(1, body, has_sizes=True)
+
+
+def read_environment(name: str, stream: Stream, macros: Macros) -> None:
+    r"""Define ``\begin{name}`` and ``\end{name}``."""
+    read_newcommand(rf"\begin{name}", stream, macros)
+    macros[rf"\end{name}"] = Macro(0, stream.argument())
 
 
 READERS: dict[str, Callable[[str, Stream, Macros], None]] = {
@@ -169,6 +122,8 @@ READERS: dict[str, Callable[[str, Stream, Macros], None]] = {
 
 def define(command: str, stream: Stream, macros: Macros) -> None:
     """Read what follows a command that defines another."""
+    if command.endswith("newenvironment"):
+        return read_environment("".join(stream.argument()).strip(), stream, macros)
     star = "*" if stream.take("*") and command == r"\DeclareMathOperator" else ""
     name = "".join(stream.argument()).strip()
     if not name.startswith("\\"):
@@ -179,12 +134,25 @@ def define(command: str, stream: Stream, macros: Macros) -> None:
 def common_macros() -> Macros:
     """Return what is defined from the start."""
     named = ((name.partition("#")[0], name.count("#"), body) for name, body in COMMON.items())
-    return {"\\" + name: Macro(count, tokenize(body)) for name, count, body in named}
+    return {
+        "\\" + name: Macro(count, tokenize(body), has_sizes=count > 0 and name not in WITHOUT_STAR)
+        for name, count, body in named
+    }
+
+
+def skip_size(stream: Stream) -> None:
+    """Pass over a star, or a size in brackets."""
+    stream.take("*")
+    *_, second, first = ("", "", *stream.rest)
+    if first == "[" and SIZE.fullmatch(second):
+        stream.optional()
 
 
 def fill(macro: Macro, stream: Stream) -> list[str]:
     """Return a macro's body with its arguments, which are read from the stream."""
     arguments: list[list[str]] = []
+    if macro.has_sizes:
+        skip_size(stream)
     if macro.default is not None:
         given = stream.optional()
         arguments.append(macro.default if given is None else given)
@@ -220,8 +188,7 @@ class Expansion:
             item = stream.rest.pop()
             if DEFINING.fullmatch(item):
                 define(item, stream, self.macros)
-            elif macro := self.macros.get(item):
-                body = fill(macro, stream)
+            elif (body := self.replacement(item, stream)) is not None:
                 budget -= len(body)
                 stream.rest += body[::-1]
             else:
@@ -229,6 +196,21 @@ class Expansion:
             budget -= 1
             if budget < 0:
                 raise TexError("a formula of more than 20,000 parts")
+
+    def replacement(self, item: str, stream: Stream) -> list[str] | None:
+        """Return what stands for a command, whose arguments are read; None if it is no macro."""
+        if macro := self.macros.get(item):
+            return fill(macro, stream)
+        if item in COMMON_READERS:
+            return COMMON_READERS[item](stream)
+        if item in PREFIXES and DEFINING.fullmatch(stream.peek()):
+            return []
+        if item in (r"\begin", r"\end") and stream.peek() == "{":
+            name = stream.argument()
+            if macro := self.macros.get(item + "".join(name).strip()):
+                return fill(macro, stream)
+            stream.rest += ["}", *name[::-1], "{"]
+        return None
 
 
 def defined_macros(formulas: list[str]) -> Macros:

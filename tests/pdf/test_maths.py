@@ -12,7 +12,8 @@ from hwlib.pdf.compiler import compile_document
 from hwlib.pdf.formula_proof import count_signs, read_tags, wanted_signs
 from hwlib.pdf.formulas import translate
 from hwlib.pdf.proof import find_missing
-from hwlib.pdf.tex import Expansion, TexError
+from hwlib.pdf.stream import TexError
+from hwlib.pdf.tex import Expansion
 
 
 def shown(tex: str) -> str:
@@ -34,6 +35,11 @@ def shown(tex: str) -> str:
         (r"x\,\!\;\quad y \not= z", "xy≠z"),
         (r"\text{if $x>0$ \textbf{b}} \mbox{ c}", "ifx>0bc"),
         (r"a \\ b", "ab"),
+        (r"\abs*{p} \norm[\big]{q} \ket*{r}", "|p|‖q‖|r⟩"),
+        (r"1\textsuperscript{st} {n \brace k}", "1st{nk}"),
+        (r"\begin{psmallmatrix}p&q\\r&s\end{psmallmatrix}", "(prqs)"),
+        (r"\global\def\foo#1{p#1}\foo q", "pq"),
+        (r"\newenvironment{my}[1]{#1\left(}{\right)}\begin{my}{x}y\end{my}", "x(y)"),
     ],
 )
 def test_formulas_show_their_letters_and_signs(tex, text):
@@ -55,6 +61,16 @@ def test_formulas_show_their_letters_and_signs(tex, text):
         (r"\hspace{2em}", '#h(2.000em)""'),
         ("#rect()", r"\#r e c t\(\)"),
         (r"\text{\"o \# a}", '"o\u0308 # a"'),
+        (r"\dv[2]{f}{x}", "frac(attach(upright(d), t: 2)f, upright(d)attach(x, t: 2))"),
+        (r"\dv{x}", "frac(upright(d), upright(d)x)"),
+        (r"\pdv{f}{x}{y}", "frac(attach(∂, t: 2)f, ∂x∂y)"),
+        (r"\dd[3]{r}", "attach(upright(d), t: 3)r"),
+        (r"\qty(a(b))", r"lr(\(a\(b\)\))"),
+        (r"\sideset{_a}{'}\sum_k", "attach(limits(attach(∑, bl: a, tr: ′)), b: k)"),
+        (r"\genfrac{\{}{\}}{1pt}{}{n}{k}", r"lr(\{frac(n, k)\})"),
+        (r"\overbracket[1pt]{a}^b", "overbracket(a, b)"),
+        (r"\underrightarrow{ab}", 'accent(a b, "\u20ef")'),
+        (r"\mathchoice{a}{b}{c}{d}", "a"),
     ],
 )
 def test_tex_becomes_typst_and_text_never_code(tex, markup):
@@ -157,3 +173,13 @@ def test_brackets_on_a_new_line_are_no_distance():
     assert "7" in text and "[" in text
     distance = "$$\\begin{aligned}a &= 1, \\\\[7pt] c &= b\\end{aligned}$$"
     assert "7" not in text_of(convert(new_markdown_cell(distance)))
+
+
+def test_a_commutative_diagram_is_a_table_of_its_arrows():
+    tex = r"\begin{CD} A @>f>> B\\ @VgVV @AAhA\\ C @= D\end{CD}"
+    markup = translate(Expansion().expand(tex), {}).markup
+    first, second, third = markup.split("; ")
+    assert "A, attach(limits(stretch(→" in first and "t: f" in first and first.endswith(", B")
+    assert second.index("g lr(") < second.index("↓") < second.index("↑") < second.index("h")
+    assert third.startswith("C, ") and "stretch(\\=" in third
+    assert sorted(shown(tex)) == sorted("Af→Bg↓↑hC=D")
