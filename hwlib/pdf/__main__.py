@@ -1,5 +1,6 @@
 """What a PDF holds of its notebook: ``python -m hwlib.pdf check FILE``."""
 
+import logging
 import sys
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def commands() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the receipt as JSON.")
 def check_command(pdf: Path, notebook: Path | None, as_json: bool) -> None:
     """Print the receipt of the file PDF; exit 1 if the PDF lacks something."""
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # its remarks on a damaged file
     try:
         content = pdf.read_bytes()
         receipt = prove_again(content, notebook) if notebook else read_receipt(content)

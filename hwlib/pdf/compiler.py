@@ -24,7 +24,7 @@ from hwlib.pdf.document import Document
 from hwlib.pdf.equations import Formula
 from hwlib.pdf.errors import PdfError
 from hwlib.pdf.fonts import BUNDLED
-from hwlib.pdf.lines import text_lines
+from hwlib.pdf.lines import Line, columns_of, text_lines
 from hwlib.pdf.pandoc import Markup
 from hwlib.pdf.pictures import PictureFile
 from hwlib.pdf.receipt import FILE, Standard, write_receipt
@@ -39,6 +39,11 @@ def formula_data(formula: Formula) -> dict[str, Any]:
     return data | (asdict(formula.setting) if formula.setting else {})
 
 
+def widest(lines: list[Line]) -> int:
+    """Return the columns of the widest line."""
+    return max((columns_of(line.text) for line in lines), default=0)
+
+
 def typst_data(block: Block) -> dict[str, Any]:
     """Return what ``templates/notebook.typ`` reads of a block; ``kind`` is a function there."""
     match block:
@@ -48,9 +53,9 @@ def typst_data(block: Block) -> dict[str, Any]:
         case SourceBlock():
             return {"kind": "source", "lines": block.lines}
         case TextBlock():
-            return {"kind": "text", "lines": block.lines}
+            return {"kind": "text", "lines": block.lines, "columns": widest(block.lines)}
         case ErrorBlock():
-            return {"kind": "error", "lines": block.lines}
+            return {"kind": "error", "lines": block.lines, "columns": widest(block.lines)}
         case PageBreakBlock():
             return {"kind": "pagebreak"}
         case FigureBlock():

@@ -1,5 +1,6 @@
 """Code and plain text as lines that fit the page, their tokens coloured."""
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from itertools import groupby
@@ -11,6 +12,8 @@ from pygments.token import Comment, Keyword, Name, Number, Operator, String
 from pygments.util import ClassNotFound
 
 COLUMNS = 100  # what fits beside the line numbers at the template's type size
+MOST_COLUMNS = 126  # of an output with a frame, which is set smaller, at least in 6 points
+FRAME = re.compile("[\u2500-\u257f]|^[ \t]*\\+[-=]+\\+", re.MULTILINE)  # or a table's rule
 HEAD_LINES, TAIL_LINES = 150, 50  # of an output that is longer than both together
 LONGEST_LINE = COLUMNS * (HEAD_LINES + TAIL_LINES)  # characters of an output's line, each end
 TokenType = tuple[str, ...]  # Pygments' hierarchy of types, as ("Name", "Function")
@@ -61,13 +64,18 @@ def join_characters(characters: list[Token]) -> list[Token]:
     return [Token(style, "".join(token.text for token in group)) for style, group in groups]
 
 
-def to_lines(tokens: Iterable[Token]) -> list[Line]:
-    """Return numbered lines, cut at ``COLUMNS``."""
+def columns_of(text: str) -> int:
+    """Return how many columns a line takes."""
+    return sum(map(width_of, text))
+
+
+def to_lines(tokens: Iterable[Token], columns: int = COLUMNS) -> list[Line]:
+    """Return numbered lines, cut at a number of columns."""
     lines = [Line(1, [])]
     number, used = 1, 0
     for style, character in ((style, c) for style, text in tokens for c in printable(text)):
         is_end, width = character == "\n", width_of(character)
-        if is_end or used + width > COLUMNS:
+        if is_end or used + width > columns:
             number += is_end
             lines.append(Line(number if is_end else None, []))
             used = 0
@@ -98,12 +106,22 @@ def cut_middle(line: str) -> tuple[str, int]:
     return line[:LONGEST_LINE] + line[LONGEST_LINE + lost * COLUMNS :], lost
 
 
+def fitting_columns(lines: list[str]) -> int:
+    """Return at how many columns an output is cut: more if that keeps a frame whole."""
+    wide = [line for line in lines if len(line) > COLUMNS]
+    if not wide or not FRAME.search("\n".join(lines)):
+        return COLUMNS
+    widest = max(columns_of(printable(line)) for line in wide)
+    return widest if widest <= MOST_COLUMNS else COLUMNS
+
+
 def text_lines(text: str, style: str = "plain") -> list[Line]:
     """Return output as lines; a very long one keeps its beginning and end and says so."""
     lines = text.rstrip("\n").split("\n")
     ends = lines[:HEAD_LINES] + lines[HEAD_LINES:][-TAIL_LINES:]  # first, as cutting takes time
     shortened = [cut_middle(line) for line in ends]
-    printed = to_lines([Token(style, "\n".join(line for line, _ in shortened))])
+    columns = fitting_columns([line for line, _ in shortened])
+    printed = to_lines([Token(style, "\n".join(line for line, _ in shortened))], columns)
     left_out = len(lines) - len(ends) + sum(lost for _, lost in shortened)
     left_out += max(0, len(printed) - HEAD_LINES - TAIL_LINES)
     if left_out:

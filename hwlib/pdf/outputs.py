@@ -24,6 +24,7 @@ from hwlib.pdf.pictures import PICTURE_TYPES, decode, read_picture
 from hwlib.pdf.terminal import on_screen, without_colours
 
 LATEX = "latex"
+READ_TEXTS = ("text/html", "text/plain", "text/markdown", "text/latex")
 LONGEST_HTML = 1_000_000  # characters of a table that pandoc reads
 KEPT_ROWS = (150, 50)  # the first and the last of a table that is longer than LONGEST_HTML
 ROW = re.compile(r"<tr\b", re.IGNORECASE)
@@ -173,6 +174,18 @@ def text_block(cell: int, data: Mapping[str, Any]) -> CellBlock | None:
     return None
 
 
+def other_block(cell: int, data: Mapping[str, Any]) -> TextBlock | None:
+    """Return the text of a type that is not known, or a notice that names the types; None if there
+    is nothing but texts that print nothing.
+    """
+    others = [mime for mime in data if mime not in READ_TEXTS]
+    for mime in others:
+        if mime.startswith("text/") and str(data[mime]).strip():
+            return TextBlock(cell, text_lines(without_colours(str(data[mime]))))
+    unknown = [mime for mime in others if not mime.startswith("text/")]
+    return browser_notice(cell, f"An output of type {', '.join(unknown)}") if unknown else None
+
+
 def data_block(cell: int, output: NotebookNode, captions: Captions) -> CellBlock | None:
     """Return the best printable form of a display or a result; None if there is nothing to print:
     HTML tables before Markdown and LaTeX, which is only read if it is a formula or there is nothing
@@ -194,8 +207,7 @@ def data_block(cell: int, output: NotebookNode, captions: Captions) -> CellBlock
         return with_caption(block, captions.table)
     if block := text_block(cell, data):
         return with_caption(block, captions.table)
-    unknown = [mime for mime in data if not mime.startswith("text/")]
-    return browser_notice(cell, f"An output of type {', '.join(unknown)}") if unknown else None
+    return other_block(cell, data)
 
 
 def join_streams(outputs: Sequence[NotebookNode]) -> Iterator[NotebookNode]:

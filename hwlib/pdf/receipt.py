@@ -95,6 +95,8 @@ def write_receipt(document: Document, standard: Standard) -> Receipt:
 
 def read_receipt(pdf: bytes) -> Receipt:
     """Return the receipt of a PDF; PdfError if it has none that can be read."""
+    if b"%PDF-" not in pdf[:1024]:
+        raise PdfError("The file is no PDF.")
     try:
         content = PdfReader(io.BytesIO(pdf)).attachments[FILE][0]
         return Receipt(**json.loads(content))

@@ -3,7 +3,7 @@
 import pypdfium2
 from pdf.helpers import code, convert, squeezed, stream, text_of
 
-from hwlib.pdf.lines import COLUMNS, Token, code_lines, to_lines, width_of
+from hwlib.pdf.lines import COLUMNS, Token, code_lines, text_lines, to_lines, width_of
 
 
 def test_long_lines_are_folded_and_nothing_is_lost():
@@ -41,3 +41,10 @@ def test_very_long_outputs_keep_beginning_and_end():
     assert len(pypdfium2.PdfDocument(pdf)) < 8
     one_line = convert(code("big()", stream("z" * 100_000 + "end")))
     assert "end" in text_of(one_line) and "801 more lines" in text_of(one_line)
+
+
+def test_an_output_with_a_frame_is_not_cut_if_it_fits_in_smaller_type():
+    frame, text = "┏" + "━" * 113 + "┓", "word " * 23
+    assert [line.text for line in text_lines(f"{frame}\n{text}")] == [frame, text]
+    assert len(text_lines(text)) == 2
+    assert len(text_lines("━" * 127)) == 2  # below 6 points

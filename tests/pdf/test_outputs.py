@@ -189,3 +189,8 @@ def test_a_named_list_of_r_is_a_list():
     markdown = "$a\n:   1\n$b\n:   2\n"
     text = text_of(convert(code("x", result(text__html=html, text__markdown=markdown))))
     assert text.split()[-6:-2] != ["$a", ":", "1", "$b"] and "$a\r\n1" in text
+
+
+def test_a_text_of_an_unknown_type_is_printed():
+    _, block = blocks_of(code("1", result(**{"text__vnd.mermaid": "graph TD; A-->B"})))
+    assert [line.text for line in block.lines] == ["graph TD; A-->B"] and not block.is_notice

@@ -85,3 +85,25 @@ def test_drawings_without_xml_s_names_are_mended():
     assert read_picture(picture.content) == picture
     figure = code("", new_output("display_data", data={"image/svg+xml": bare.decode()}))
     assert read_receipt(convert(figure)).figures == 1
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "![](clips/film.mp4)",
+        "<video controls src='clips/film.mp4'>Not in this browser</video>",
+        "<video><source src='clips/film.mp4' type='video/mp4'>Not in this browser</video>",
+        "<video src='clips/film.mp4'>",
+        "<img src='clips/film.mp4'>",
+    ],
+)
+def test_films_and_sounds_are_links_with_their_names(written):
+    markup = blocks_of(new_markdown_cell(f"see {written} there"))[0].markup
+    assert '#link("clips/film.mp4")[film.mp4]' in markup.markup and not markup.pictures
+    assert "".join(markup.words) == "see (video: film.mp4) there"
+
+
+def test_a_missing_picture_s_alternative_text_is_printed():
+    pdf = convert(new_markdown_cell("![The loss falls](no.png) and\n\n![](other.png)"))
+    text = text_of(pdf)
+    assert "(picture: no.png, The loss falls)" in text and "(picture: other.png)" in text

@@ -141,3 +141,12 @@ def test_the_command_finds_what_a_forged_receipt_hides(files, monkeypatch):
 )
 def test_usual_texts_are_accessible(text):
     assert read_receipt(convert(new_markdown_cell(text))).standard == "PDF/UA-1"
+
+
+def test_a_file_that_is_no_pdf_is_one_sentence(tmp_path, caplog):
+    (tmp_path / "a.pdf").write_bytes(b"PK no PDF")
+    (tmp_path / "b.pdf").write_bytes(b"%PDF-1.7 torn")
+    for name in ("a.pdf", "b.pdf"):
+        done = CliRunner().invoke(commands, ["check", str(tmp_path / name)])
+        assert done.exit_code == 1 and len(done.output.splitlines()) == 1
+    assert not caplog.records

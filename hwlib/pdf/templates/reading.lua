@@ -18,6 +18,15 @@ local function link_to(tag, name)
   return '<a href="' .. address:gsub('"', '&quot;') .. '">' .. address:gsub('<', '&lt;') .. '</a> '
 end
 
+-- The name of a film or sound, as a link to its address, in place of the tag and all within it.
+local function media_link(element)
+  local kind = element:match('^<(%a+)'):lower()
+  local address = attribute(element:match('^<[^>]*>'), 'src') or attribute(element:match('<[sS][oO][uU][rR][cC][eE]%s[^>]*>') or '', 'src')
+  if not address or address == '' or address:find('^data:') then return '<em>(' .. kind .. ')</em>' end
+  local name = address:match('[^/]+/*$'):gsub('[?#].*', ''):gsub('<', '&lt;')
+  return '<em>(' .. kind .. ': <a href="' .. address:gsub('"', '&quot;') .. '">' .. name .. '</a>)</em>'
+end
+
 -- A function that returns the text of an opening or closing tag as pandoc is to read it: what would
 -- load something becomes a link, and what pandoc would pass over becomes a div or a span.
 local function tag_reader()
@@ -52,6 +61,8 @@ local function tag_reader()
     if source then return is_opening and link_to(tag, source) or '' end
     if name == 'details' or name == 'summary' then
       return is_opening and '<div class="' .. name .. '">' or '</div>'
+    elseif name == 'video' or name == 'audio' then -- one that is not closed
+      return is_opening and media_link(tag) or ''
     elseif name == 'center' then
       return is_opening and '<div align="center">' or '</div>'
     elseif name == 'font' then
@@ -70,15 +81,41 @@ local quoted = lpeg.P('"') * (1 - lpeg.P('"')) ^ 0 * '"' + lpeg.P("'") * (1 - lp
 local tag = '<' * lpeg.P('/') ^ -1 * lpeg.R('az', 'AZ') ^ 1 * (quoted + (1 - lpeg.P('>'))) ^ 0 * '>'
 local comment = '<!--' * (1 - lpeg.P('-->')) ^ 0 * '-->'
 
+local function any_case(name)
+  local pattern = lpeg.P(true)
+  for letter in name:gmatch('.') do pattern = pattern * lpeg.S(letter .. letter:upper()) end
+  return pattern
+end
+
+local function media_element(name)
+  local ending = '</' * any_case(name) * lpeg.P(' ') ^ 0 * '>'
+  return '<' * any_case(name) * #lpeg.S('> \t\n/') * (1 - ending) ^ 0 * ending
+end
+local media = media_element('video') + media_element('audio')
+
 local function read_html(html)
-  local all_tags = lpeg.Cs((comment + lpeg.C(tag) / tag_reader() + 1) ^ 0)
+  local all_tags = lpeg.Cs((comment + lpeg.C(media) / media_link + lpeg.C(tag) / tag_reader() + 1) ^ 0)
   return pandoc.read(all_tags:match(tables.close_tags(html)), HTML, nil, NO_FILES)
+end
+
+local MEDIA = { mp4 = 'video', webm = 'video', ogv = 'video', mov = 'video', avi = 'video', mkv = 'video', m4v = 'video',
+  mp3 = 'audio', wav = 'audio', ogg = 'audio', flac = 'audio', m4a = 'audio', aac = 'audio', oga = 'audio' }
+
+-- A film or sound that is written as a picture: its words, or its name, as a link.
+local function link_media(image)
+  local name = image.src:gsub('[?#].*', ''):match('[^/]*$')
+  local kind = MEDIA[(name:match('%.(%w+)$') or ''):lower()]
+  if not kind then return nil end
+  local words = #image.caption > 0 and image.caption or pandoc.Inlines({ pandoc.Str(name) })
+  local shown = pandoc.Inlines({ pandoc.Str('(' .. kind .. ':'), pandoc.Space(), pandoc.Link(words, image.src), pandoc.Str(')') })
+  return pandoc.Emph(shown)
 end
 
 -- Markdown with HTML in it is written as HTML and read again, so that tags mean what they mean
 -- in a browser.
 local function read_markdown(piece)
   local document = pandoc.read(piece.text .. '\n', piece.format, nil, NO_FILES) -- tables need their last end of line
+  document = document:walk({ Image = link_media })
   local has_html = false
   local function note_html(raw)
     has_html = has_html or raw.format == 'html'
@@ -128,7 +165,7 @@ local link_pictures = {
 
 function reading.read(piece)
   local document = piece.format == 'html' and read_html(piece.text) or read_markdown(piece)
-  return document:walk(link_pictures)
+  return document:walk({ Image = link_media }):walk(link_pictures)
 end
 
 return reading
