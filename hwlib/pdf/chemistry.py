@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 
 from hwlib.pdf.markup import join, quoted
 
-Inner = Callable[[str], str]  # TeX to Typst's mathematics
+ReadTex = Callable[[str], str]  # TeX to Typst's mathematics
 BRACED = r"\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"
-ARROWS = {
+REACTIONS = {
     "<=>>": "⇌", "<<=>": "⇌", "<-->": "⇄", "<=>": "⇌", "<->": "↔", "->": "→", "<-": "←",
 }  # fmt: skip
 SCRIPT = rf"{BRACED}|\\[A-Za-z]+|\d*[+-](?![A-Za-z\d])|\d+[+-]?|[^\s^_]"
 PIECE = re.compile(
-    rf"(?P<arrow>{'|'.join(map(re.escape, ARROWS))})"
+    rf"(?P<arrow>{'|'.join(map(re.escape, REACTIONS))})"
     r"(?:\[(?P<above>[^\]]*)\])?(?:\[(?P<below>[^\]]*)\])?"
     rf"|(?P<maths>\$[^$]*\$|\\[A-Za-z]+(?:\s*{BRACED})*|\\.)"
     rf"|(?P<fall>(?:(?<=\s)|\((?=v\)))v(?=\s|$))|(?P<rise>(?:(?<=\s)|^)\^(?=\s|$))"
@@ -58,7 +58,7 @@ class Atom:
 class Substances:
     """Reads a text of mhchem from the front; ``parts`` is what it has become."""
 
-    def __init__(self, inner: Inner):
+    def __init__(self, inner: ReadTex):
         self.inner = inner
         self.parts: list[str] = []
         self.atom = Atom()
@@ -124,7 +124,7 @@ class Substances:
         labels = {"t": found["above"], "b": found["below"]}
         shown = {place: chemistry(label, self.inner) for place, label in labels.items() if label}
         size = "100% + 1em" if shown else "1.8em"
-        base = f"limits(stretch({ARROWS[found['arrow']]}, size: #({size})))"
+        base = f"limits(stretch({REACTIONS[found['arrow']]}, size: #({size})))"
         self.append(f'class("relation", {Atom(base, shown).markup})')
 
     def read(self, found: re.Match[str], follower: str) -> None:
@@ -152,7 +152,7 @@ class Substances:
                 self.sign(text, follower)
 
 
-def chemistry(text: str, inner: Inner) -> str:
+def chemistry(text: str, inner: ReadTex) -> str:
     r"""Return what ``\ce`` prints of its argument."""
     substances = Substances(inner)
     for found in PIECE.finditer(text.strip()):
@@ -169,7 +169,7 @@ def chemistry(text: str, inner: Inner) -> str:
     )
 
 
-def physical_unit(text: str, inner: Inner) -> str:
+def physical_unit(text: str, inner: ReadTex) -> str:
     r"""Return what ``\pu`` prints of its argument: a number and its unit."""
     parts: list[str] = []
     for found in UNIT.finditer(text.strip()):

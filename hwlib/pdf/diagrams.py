@@ -3,7 +3,7 @@ r"""Commutative diagrams of amscd, ``A @>f>> B``, as a matrix of their objects a
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-Inner = Callable[[list[str]], str]  # TeX's tokens to Typst's mathematics
+ReadTokens = Callable[[list[str]], str]  # TeX's tokens to Typst's mathematics
 ACROSS = {">": "→", "<": "←", "=": r"\=", ")": "→", "(": "←"}
 DOWN = {"V": "↓", "A": "↑", "|": "‖"}
 WITHOUT_LABELS = "=|."
@@ -45,7 +45,7 @@ def read_row(tokens: list[str]) -> Iterator[list[str] | Arrow]:
     yield item
 
 
-def show_arrow(arrow: Arrow, inner: Inner) -> str:
+def show_arrow(arrow: Arrow, inner: ReadTokens) -> str:
     """Return an arrow with what stands beside it."""
     first, second = (inner(label) for label in (arrow.first, arrow.second))
     if arrow.sign in DOWN:
@@ -57,7 +57,7 @@ def show_arrow(arrow: Arrow, inner: Inner) -> str:
     return f"attach({', '.join([base, *scripts])})"
 
 
-def diagram(rows: list[list[str]], inner: Inner) -> str:
+def diagram(rows: list[list[str]], inner: ReadTokens) -> str:
     """Return a diagram, whose rows are TeX's tokens, as Typst's mathematics."""
     lines = []
     for tokens in rows:

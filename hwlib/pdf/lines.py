@@ -13,7 +13,7 @@ from pygments.util import ClassNotFound
 
 COLUMNS = 100  # what fits beside the line numbers at the template's type size
 MOST_COLUMNS = 126  # of an output with a frame, which is set smaller, at least in 6 points
-FRAME = re.compile("[\u2500-\u257f]|^[ \t]*\\+[-=]+\\+", re.MULTILINE)  # or a table's rule
+RULE = re.compile("[\u2500-\u257f]|^[ \t]*\\+[-=]+\\+", re.MULTILINE)  # or a table's rule
 HEAD_LINES, TAIL_LINES = 150, 50  # of an output that is longer than both together
 LONGEST_LINE = COLUMNS * (HEAD_LINES + TAIL_LINES)  # characters of an output's line, each end
 TokenType = tuple[str, ...]  # Pygments' hierarchy of types, as ("Name", "Function")
@@ -109,7 +109,7 @@ def cut_middle(line: str) -> tuple[str, int]:
 def fitting_columns(lines: list[str]) -> int:
     """Return at how many columns an output is cut: more if that keeps a frame whole."""
     wide = [line for line in lines if len(line) > COLUMNS]
-    if not wide or not FRAME.search("\n".join(lines)):
+    if not wide or not RULE.search("\n".join(lines)):
         return COLUMNS
     widest = max(columns_of(printable(line)) for line in wide)
     return widest if widest <= MOST_COLUMNS else COLUMNS

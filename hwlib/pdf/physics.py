@@ -59,7 +59,7 @@ def read_quantity(stream: Stream) -> list[str]:
 
 PARTIAL = [r"\partial"]
 UPRIGHT = [r"\mathrm", "{", "d", "}"]
-READERS: dict[str, Callable[[Stream], list[str]]] = {
+PHYSICS: dict[str, Callable[[Stream], list[str]]] = {
     r"\dv": partial(read_derivative, UPRIGHT, 2),
     r"\derivative": partial(read_derivative, UPRIGHT, 2),
     r"\pdv": partial(read_derivative, PARTIAL, 3),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from hwlib.pdf.physics import READERS as COMMON_READERS
+from hwlib.pdf.physics import PHYSICS
 from hwlib.pdf.stream import Stream, TexError, tokenize
 
 MOST_TOKENS = 20_000  # of one formula, after all macros are replaced
@@ -17,8 +17,8 @@ DEFINITIONS = (
     *("DeclareMathOperator", "DeclarePairedDelimiter", "newenvironment", "renewenvironment"),
 )
 DEFINING = re.compile(rf"\\(?:{'|'.join(DEFINITIONS)})(?![A-Za-z])")
-PREFIXES = (r"\global", r"\long", r"\outer")  # of a definition
-SIZE = re.compile(r"\\[bB]igg?[lrm]?")
+BEFORE_DEFINITION = (r"\global", r"\long", r"\outer")  # of a definition
+SIZE_COMMAND = re.compile(r"\\[bB]igg?[lrm]?")
 # What KaTeX (VS Code, Colab) or a common extension of MathJax defines, and a notebook may not.
 COMMON = {
     "R": r"\mathbb{R}", "N": r"\mathbb{N}", "Z": r"\mathbb{Z}", "Q": r"\mathbb{Q}",
@@ -144,7 +144,7 @@ def skip_size(stream: Stream) -> None:
     """Pass over a star, or a size in brackets."""
     stream.take("*")
     *_, second, first = ("", "", *stream.rest)
-    if first == "[" and SIZE.fullmatch(second):
+    if first == "[" and SIZE_COMMAND.fullmatch(second):
         stream.optional()
 
 
@@ -201,9 +201,9 @@ class Expansion:
         """Return what stands for a command, whose arguments are read; None if it is no macro."""
         if macro := self.macros.get(item):
             return fill(macro, stream)
-        if item in COMMON_READERS:
-            return COMMON_READERS[item](stream)
-        if item in PREFIXES and DEFINING.fullmatch(stream.peek()):
+        if item in PHYSICS:
+            return PHYSICS[item](stream)
+        if item in BEFORE_DEFINITION and DEFINING.fullmatch(stream.peek()):
             return []
         if item in (r"\begin", r"\end") and stream.peek() == "{":
             name = stream.argument()
