@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hwlib.common import data, download
-from hwlib.common.device import choose_device
+from hwlib.common.device import find_device
 from hwlib.common.errors import HwlibError
 from hwlib.common.project import DATA
 from hwlib.q4_vgg.vgg import check_weights_file
@@ -27,7 +27,7 @@ def check_inputs(parameters: Parameters, questions: Iterable[str]) -> None:
     """
     data_dir, source = parameters.data_dir, parameters.data_source
     try:
-        choose_device(parameters.device)
+        find_device(parameters.device)  # the kernel alone takes hold of a GPU
         if source == "real" and not {"q3", "q4"}.isdisjoint(questions):
             download.check_folder(Path(data_dir))
         if source == "real" and "q3" in questions:

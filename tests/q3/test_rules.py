@@ -12,7 +12,7 @@ EXEMPT = {"gradient_check", "plots"}  # compares with autograd; draws. Nothing e
 OWN_MODULE = re.compile(r"hwlib\.(common|q3)\.\w+")
 MODULES = {
     "collections.abc", "contextlib", "hashlib", "itertools", "math", "numpy", "os", "pandas",
-    "pathlib", "random", "shutil", "torch", "typing", "uuid",
+    "pathlib", "random", "re", "shutil", "torch", "typing", "uuid", "warnings",
 }  # fmt: skip
 OF_TORCH = {
     "Tensor", "device", "dtype", "finfo", "float32", "float64", "long",
