@@ -7,6 +7,7 @@ from itertools import pairwise
 import pandas as pd
 import torch
 
+from hwlib.common.device import explain_device_errors
 from hwlib.common.history import History
 from hwlib.q3.activations import sigmoid, softmax
 from hwlib.q3.mlp import Digits, FullyConnectedNetwork, cross_entropy, evaluate, train_epoch
@@ -116,6 +117,7 @@ def overfit(digits: Digits, seed: int) -> str:
     )
 
 
+@explain_device_errors()
 def learning_rate_range_test(
     digits: Digits,
     seed: int,

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from hwlib.common.device import explain_device_errors
 from hwlib.common.files import replacing
 from hwlib.common.functions import TensorFunction
 from hwlib.common.history import History
@@ -175,6 +176,7 @@ class Digits(NamedTuple):
         )
 
 
+@explain_device_errors()
 def prepare_digits(
     train_images: Tensor,
     train_labels: Tensor,
@@ -222,6 +224,7 @@ def evaluate(network: Network, x: Tensor, y: Tensor, batch_size: int = 32) -> tu
     return mean_loss_and_accuracy(y, y_hat, batch_size)
 
 
+@explain_device_errors()
 def train_epochs(
     network: Network,
     digits: Digits,

@@ -148,9 +148,10 @@ def preprocessing_steps(picture: Picture) -> pd.DataFrame:
 
 @torch.no_grad()
 def classify(vgg: Vgg, pictures: list[Picture]) -> Tensor:
-    """Return logits (N, 1000) of the pictures."""
+    """Return logits (N, 1000) of the pictures, computed on the network's device."""
+    device = next(vgg.network.parameters()).device
     x = torch.stack([preprocess(picture.image) for picture in pictures])
-    logits: Tensor = vgg.network(x)
+    logits: Tensor = vgg.network(x.to(device)).cpu()
     return logits
 
 
@@ -219,7 +220,7 @@ class Responses(NamedTuple):
 def first_filters(vgg: Vgg, picture: Picture, count: int = 3) -> Responses:
     """Return the first ``count`` filters of the first layer and their responses to the picture."""
     weights = vgg.network.state_dict()
-    filters, biases = (weights[f"features.0.{name}"][:count] for name in ("weight", "bias"))
+    filters, biases = (weights[f"features.0.{name}"][:count].cpu() for name in ("weight", "bias"))
     responses = F.conv2d(preprocess(picture.image), filters, biases, padding=1)
     return Responses(filters, biases, responses)
 
