@@ -24,13 +24,14 @@ class TrainingState:
     ``replicas`` are the network and copies that share its weights, one for each part of a batch.
     Only the network is saved: the batch-norm statistics of the copies are never read. ``ensemble``
     is the running mean (N, K) of the probabilities that the network has given to every training
-    picture.
+    picture. ``scaler`` scales the loss for float16; elsewhere it does nothing and has no state.
     """
 
     replicas: list[nn.Module]
     average: nn.Module
     optimizers: list[torch.optim.Optimizer]
     schedulers: list[LambdaLR]
+    scaler: torch.amp.GradScaler
     ensemble: Tensor
     history: History
     best_epoch: int = 0
@@ -53,6 +54,7 @@ class TrainingState:
             "average": self.average.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "schedulers": [scheduler.state_dict() for scheduler in self.schedulers],
+            "scaler": self.scaler.state_dict(),
             "ensemble": self.ensemble,
             "history": self.history,
             "best_epoch": self.best_epoch,
@@ -68,6 +70,8 @@ class TrainingState:
         for name in ("optimizers", "schedulers"):
             for part, saved in zip(getattr(self, name), content[name], strict=True):
                 part.load_state_dict(saved)
+        if content["scaler"]:  # a training may move to a device that needs none, or needs one now
+            self.scaler.load_state_dict(content["scaler"])
         self.ensemble.copy_(content["ensemble"])
         for name in ("history", "best_epoch", "best_state"):
             setattr(self, name, content[name])
@@ -105,6 +109,7 @@ def expected_layout(state: TrainingState, saved: Content) -> Any:
     content, epochs = state.content(), len(saved["history"]["train_loss"])
     content["history"] = dict.fromkeys(state.history, [0.0] * epochs)
     content["best_state"] = content["average"]
+    content["scaler"] = torch.amp.GradScaler("cpu").state_dict() if saved["scaler"] else {}
     content["optimizers"] = [
         optimizer.state_dict() | {"state": expected_moments(optimizer, other)}
         for optimizer, other in zip(state.optimizers, saved["optimizers"], strict=True)

@@ -64,7 +64,10 @@ class Muon(torch.optim.Optimizer):
         """Move every filter along its orthogonalised Nesterov momentum."""
         for group in self.param_groups:
             for filters in (p for p in group["params"] if p.grad is not None):
-                mean = self.state[filters].setdefault("mean", torch.zeros_like(filters))
+                state = self.state[filters]
+                if "mean" not in state:
+                    state["mean"] = torch.zeros_like(filters)
+                mean = state["mean"]
                 mean.lerp_(filters.grad, 1 - group["momentum"])
                 ahead = filters.grad.lerp(mean, group["momentum"])
                 count, inputs = len(filters), filters.shape[1]

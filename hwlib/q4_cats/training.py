@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from hwlib.common.device import set_seed
+from hwlib.common.device import explain_device_errors, set_seed
 from hwlib.common.history import History
 from hwlib.common.images import ImageSet
 from hwlib.q4_cats import parallel
@@ -30,8 +31,8 @@ class Recipe:
     """Everything that decides how a network is trained, besides its data, the seed and the device.
 
     ``sizes`` holds pairs (pixels, share of the epochs up to which they are used): the coarse things
-    are learnt cheaply first. On the CPU a batch is worked on in ``parts``, each with batch-norm
-    statistics of its own; a GPU is given whole batches. ``lr`` is Muon's, for the filters;
+    are learnt cheaply first. A batch is worked on in ``parts``, each with batch-norm statistics of
+    its own: side by side on a CPU, one after the other on a GPU. ``lr`` is Muon's, for the filters;
     ``adam_lr`` is AdamW's, for all other weights. After n epochs the network's own predictions have
     the share ``distillation_weight`` * n / ``distillation_epochs`` in its targets, at most
     ``distillation_weight``, however long the training is: a network that has seen little is no
@@ -115,24 +116,51 @@ def resize_for(train: ImageSet, size: int, device: torch.device | str) -> ImageS
     return train._replace(images=images.to(device), labels=train.labels.to(device))
 
 
-def mixed_precision(device: torch.device) -> torch.autocast:
-    """Return a context with bfloat16 for convolutions on GPUs that compute in it; elsewhere
-    everything stays float32.
+def short_type(device: torch.device) -> torch.dtype | None:
+    """Return the type of 16 bits in which a GPU convolves fast: bfloat16 from compute capability
+    8.0 on, float16 on older cards, as T4 and P100; None for a CPU, which stays at float32.
     """
-    able = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
-    return torch.autocast(device.type, torch.bfloat16, enabled=able)
+    if device.type != "cuda":
+        return None
+    modern = torch.cuda.get_device_capability(device) >= (8, 0)
+    return torch.bfloat16 if modern else torch.float16
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """Return a context in which convolutions compute in the device's short type, if it has one."""
+    short = short_type(device)
+    return torch.autocast(device.type, short or torch.bfloat16, enabled=short is not None)
+
+
+def loss_scaler(device: torch.device) -> torch.amp.GradScaler:
+    """Return what scales the loss for float16, whose gradients would vanish; for all other types it
+    does nothing.
+    """
+    return torch.amp.GradScaler(device.type, enabled=short_type(device) == torch.float16)
+
+
+def unscale_gradients(scaler: torch.amp.GradScaler, optimizer: torch.optim.Optimizer) -> None:
+    """Divide an optimiser's gradients by the loss's scale; what has overflowed becomes 0, and the
+    scale is halved after the step. (``scaler.step`` would leave the step out instead, but waits for
+    the GPU to know.)
+    """
+    scaler.unscale_(optimizer)
+    if scaler.is_enabled():
+        for group in optimizer.param_groups:
+            for weight in group["params"]:
+                weight.grad.nan_to_num_(nan=0, posinf=0, neginf=0)
 
 
 @torch.no_grad()
 def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Move the averaged weights and batch-norm statistics by 1 - decay towards the network's."""
-    for mean, value in zip(
-        average.state_dict().values(), network.state_dict().values(), strict=True
-    ):
-        if mean.is_floating_point():
-            mean.lerp_(value, 1 - decay)
-        else:
-            mean.copy_(value)
+    means, values = (list(net.state_dict().values()) for net in (average, network))
+    moved = [number for number, mean in enumerate(means) if mean.is_floating_point()]
+    # One operation for all of them, since each costs a GPU as much as a large one.
+    update = get_ema_multi_avg_fn(decay)
+    update([means[number] for number in moved], [values[number] for number in moved], None)
+    for number in set(range(len(means))) - set(moved):
+        means[number].copy_(values[number])
 
 
 def soft_targets(labels: Tensor, num_classes: int, smoothing: float) -> Tensor:
@@ -165,12 +193,17 @@ class Part(NamedTuple):
 
 
 def backpropagate(
-    network: nn.Module, part: Part, size: int, box: Box | None, count: int
+    network: nn.Module,
+    part: Part,
+    size: int,
+    box: Box | None,
+    count: int,
+    scaler: torch.amp.GradScaler,
 ) -> tuple[Tensor, Tensor]:
     """Augment a part, with cutmix if there is a box, and add its share of the gradient of the mean
-    loss over ``count`` pictures to the network's. Return the summed loss and the number of right
-    answers, (2,), and the logits (B, K), still on the device. The right answer is the label of the
-    larger part of a picture.
+    loss over ``count`` pictures, as the scaler scales it, to the network's. Return the summed loss
+    and the number of right answers, (2,), and the logits (B, K), still on the device. The right
+    answer is the label of the larger part of a picture.
     """
     images, labels, targets = augment(part.images, part.numbers, size), part.labels, part.targets
     if box:
@@ -179,7 +212,7 @@ def backpropagate(
     with mixed_precision(images.device):
         logits = network(images.contiguous(memory_format=torch.channels_last)).float()
     loss = F.cross_entropy(logits, targets, reduction="sum")
-    (loss / count).backward()
+    scaler.scale(loss / count).backward()
     correct = (logits.detach().argmax(1) == labels).sum()
     return torch.stack([loss.detach(), correct]), logits.detach()
 
@@ -187,21 +220,25 @@ def backpropagate(
 def train_step(
     state: TrainingState, parts: list[Part], size: int, box: Box | None, pool: Executor
 ) -> tuple[Tensor, Tensor]:
-    """Take one step on the parts of a batch, worked on at once. Return the summed loss and the
-    number of right answers, (2,), and the logits of the batch (B, K), still on the device.
+    """Take one step on the parts of a batch, worked on by the pool's threads. Return the summed
+    loss and the number of right answers, (2,), and the logits of the batch (B, K), still on the
+    device.
     """
     count = sum(len(part.images) for part in parts)
     networks = state.replicas[: len(parts)]
     futures = [
-        pool.submit(backpropagate, network, part, size, box, count)
+        pool.submit(backpropagate, network, part, size, box, count, state.scaler)
         for network, part in zip(networks, parts, strict=True)
     ]
     sums, logits = zip(*(future.result() for future in futures), strict=True)
     parallel.gather_gradients(networks)
     for optimizer, scheduler in zip(state.optimizers, state.schedulers, strict=True):
+        unscale_gradients(state.scaler, optimizer)
         optimizer.step()
         optimizer.zero_grad()
         scheduler.step()
+    if state.scaler.is_enabled():
+        state.scaler.update()
     return torch.stack(sums).sum(0), torch.cat(logits)
 
 
@@ -236,10 +273,12 @@ def run_epoch(state: TrainingState, train: ImageSet, recipe: Recipe) -> tuple[fl
     for network in state.replicas:
         network.train()
     count, size, num_parts = len(train.labels), recipe.size(state.finished), len(state.replicas)
-    sums = torch.zeros(2, device=train.images.device)
+    device = train.images.device
+    sums = torch.zeros(2, device=device)
     targets = distilled_targets(state, train.labels, recipe)
     first = state.finished * recipe.steps(count)
-    with parallel.workers(num_parts) as pool:
+    # A GPU has a single queue: there the parts come one after the other.
+    with parallel.workers(num_parts if device.type == "cpu" else 1) as pool:
         for step, parts in enumerate(batches(train, targets, recipe, num_parts), first):
             box = random_box(size) if torch.rand(()) < recipe.cutmix_share else None
             batch_sums, logits = train_step(state, parts, size, box, pool)
@@ -289,15 +328,12 @@ def initial_state(
     recipe: Recipe,
     device: torch.device | str,
 ) -> TrainingState:
-    """Return an untrained network, its average and its optimisers, on the device; on the CPU with
-    the replicas that work on the parts of a batch. Its mean predictions begin at the smoothed
-    labels.
+    """Return an untrained network, its replicas for the parts of a batch, its average and its
+    optimisers, on the device. Its mean predictions begin at the smoothed labels.
     """
     network, average = (
         make_network().to(device).to(memory_format=torch.channels_last) for _ in range(2)
     )
-    # A GPU has cores enough for one operation on a whole batch, and one queue.
-    num_parts = recipe.parts if torch.device(device).type == "cpu" else 1
     average.load_state_dict(network.state_dict())
     names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
     optimizers = make_optimizers(network, recipe)
@@ -305,8 +341,9 @@ def initial_state(
     schedulers = [LambdaLR(o, lambda step: recipe.schedule(step / total)) for o in optimizers]
     ensemble = soft_targets(train.labels, len(train.class_names), recipe.label_smoothing).to(device)
     history: History = {name: [] for name in names}
-    replicas = parallel.replicas(network, num_parts)
-    return TrainingState(replicas, average, optimizers, schedulers, ensemble, history)
+    replicas = parallel.replicas(network, recipe.parts)
+    scaler = loss_scaler(torch.device(device))
+    return TrainingState(replicas, average, optimizers, schedulers, scaler, ensemble, history)
 
 
 def record_epoch(state: TrainingState, figures: tuple[float, ...]) -> None:
@@ -323,6 +360,7 @@ def record_epoch(state: TrainingState, figures: tuple[float, ...]) -> None:
         }
 
 
+@explain_device_errors()
 def train_classifier(
     make_network: Callable[[], nn.Module],
     train: ImageSet,

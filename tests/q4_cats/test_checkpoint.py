@@ -116,9 +116,13 @@ def replace_by_none(content: dict, field: str) -> None:
 
 
 def remove_a_part(content: dict, field: str) -> None:
-    """Take away the last entry or the last column; a number becomes a text."""
+    """Take away the last entry or the last column; a number becomes a text, and what is empty gets
+    an entry.
+    """
     value = content[field]
-    if isinstance(value, dict):
+    if value == {}:
+        content[field] = {"scale": 1.0}
+    elif isinstance(value, dict):
         value.popitem()
     elif isinstance(value, torch.Tensor):
         content[field] = value[..., :-1]
@@ -163,3 +167,29 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(interrupted, mon
     assert "No space left on device); the training goes on" in capsys.readouterr().out
     assert interrupted.read_bytes() == before
     assert [path.name for path in interrupted.parent.iterdir()] == ["c.pt"]
+
+
+def test_a_training_in_float16_goes_on_exactly_and_may_move_to_float32(tmp_path, monkeypatch):
+    """The scale of the loss is part of the checkpoint; a device that needs none leaves it."""
+
+    def stop_after_two(state, key, path):
+        checkpoint.save_checkpoint(state, key, path)
+        if state.finished == 2:
+            raise StopError
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(training, "short_type", lambda device: torch.float16)
+        train(tmp_path / "whole.pt")
+        patched.setattr(training, "save_checkpoint", stop_after_two)
+        with pytest.raises(StopError):
+            train(tmp_path / "c.pt")
+        patched.setattr(training, "save_checkpoint", checkpoint.save_checkpoint)
+        moved = shutil.copy(tmp_path / "c.pt", tmp_path / "moved.pt")
+        train(tmp_path / "c.pt")
+    assert same(torch.load(tmp_path / "c.pt"), torch.load(tmp_path / "whole.pt"))
+    assert torch.load(moved)["scaler"]["scale"] > 1
+    history = train(moved).history
+    assert (
+        history["train_loss"][:2] == torch.load(tmp_path / "whole.pt")["history"]["train_loss"][:2]
+    )
+    assert torch.load(moved)["scaler"] == {}

@@ -79,3 +79,30 @@ def test_threads_are_given_back_after_an_error(use_threads):
     with pytest.raises(ZeroDivisionError), parallel.workers(2) as pool:
         pool.submit(lambda: 1 / 0).result()
     assert threads_of_a_later_thread() == 2
+
+
+def test_parts_one_after_the_other_are_the_parts_side_by_side(use_threads):
+    """A GPU's way beside a CPU's: the same gradients and running statistics, and those of one
+    network that is given one half after the other, if the first half's statistics stay. (Not to the
+    last bit: a thread that works alone uses more of torch's own.)
+    """
+    use_threads(2)
+    x = torch.randn(9, 3, dtype=torch.float64)
+    results = []
+    for working in (2, 1):
+        networks = parallel.replicas(network().double(), 2)
+        with parallel.workers(working) as pool:
+            halves = zip(networks, x.chunk(2), strict=True)
+            futures = [pool.submit(lambda n, part: n(part).sum().backward(), *h) for h in halves]
+            [future.result() for future in futures]
+        parallel.gather_gradients(networks)
+        gradients = [weight.grad for weight in networks[0].parameters()]
+        results.append(gradients + [buffer.double() for buffer in networks[0].buffers()])
+    alone = network().double()
+    alone(x.chunk(2)[0]).sum().backward()
+    statistics = [buffer.double().clone() for buffer in alone.buffers()]
+    alone(x.chunk(2)[1]).sum().backward()
+    expected = [weight.grad for weight in alone.parameters()] + statistics
+    for side_by_side, in_turn, plain in zip(*results, expected, strict=True):
+        torch.testing.assert_close(in_turn, side_by_side, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(plain, in_turn, rtol=1e-12, atol=1e-12)
