@@ -4,6 +4,7 @@ The direction of the imports is held by import-linter (pyproject.toml), which ``
 """
 
 import ast
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -88,8 +89,8 @@ def test_every_question_and_part_has_its_heading(cells):
 def test_cells_carry_their_question_s_tag(cells):
     question = ""
     for cell in cells:
-        if cell.source.startswith("## Question"):
-            question = "q" + cell.source.split()[2].rstrip(".")
+        if heading := re.match(r"#{2,3} Question (\d)", cell.source):  # "###" in the appendix
+            question = "q" + heading[1]
         elif cell.source.startswith("## "):
             question = ""
         tags = set(cell.metadata.get("tags", [])) & set(QUESTIONS)

@@ -1,16 +1,18 @@
 """Show in the notebook, besides figures, the library's own code and what kind of run this is."""
 
+import html
 import inspect
-from collections.abc import Callable, Iterable
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from textwrap import dedent
+from typing import Any, ClassVar
 
 from IPython.display import Markdown, display
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
-from tqdm import tqdm
+from pygments.style import Style
+from pygments.token import Comment, Keyword, Name, Number, Operator, String, Token
 
 from hwlib.common.download import usable_weights
 from hwlib.common.project import ROOT
@@ -32,9 +34,31 @@ def show_notice(data_source: str, vgg_weights: str) -> None:
     display(Markdown(f"> {notice}"))
 
 
-def progress(description: str) -> Callable[[Iterable[int]], Iterable[int]]:
-    """Return a progress bar over epochs, for a training function."""
-    return lambda epochs: tqdm(epochs, desc=description, unit="epoch")
+class SourceStyle(Style):
+    """Colours with a contrast of at least 7 on their own background, in light and dark pages."""
+
+    background_color = "#f6f8fa"
+    styles: ClassVar = {
+        Token: "#1f2328",
+        Comment: "italic #4b5158",
+        Keyword: "bold #8a1538",
+        Operator.Word: "bold #8a1538",
+        Name.Function: "bold #0b3d91",
+        Name.Class: "bold #5b1a8a",
+        Name.Decorator: "#5b1a8a",
+        Name.Builtin: "#0a4a63",
+        String: "#0b4f2a",
+        Number: "#7a2e00",
+    }
+
+
+# The page around may set another font, and break long words: a line of source is scrolled instead.
+SOURCE_CSS = (
+    f"background: {SourceStyle.background_color}; color: {SourceStyle.styles[Token]}; "
+    "border: 1px solid #8c959f; padding: 0.6em 0.8em; margin: 0.3em 0; overflow-x: auto; "
+    "font: 13px/1.45 ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace; "
+    "white-space: pre; word-break: normal; overflow-wrap: normal"
+)
 
 
 def source_path(item: Any) -> str:
@@ -42,15 +66,55 @@ def source_path(item: Any) -> str:
     return Path(inspect.getfile(inspect.unwrap(item))).resolve().relative_to(ROOT).as_posix()
 
 
+def source_lines(item: Any) -> tuple[str, int, int]:
+    """Return the source of a function, class or module, and its first and last line's numbers."""
+    lines, start = inspect.getsourcelines(inspect.unwrap(item))
+    source = dedent("".join(lines)).rstrip()
+    first = max(start, 1)  # modules start at 0
+    return source, first, first + source.count("\n")
+
+
+def name_of(item: Any) -> str:
+    """Return the name under which a function, a method or a module is known."""
+    return getattr(item, "__qualname__", item.__name__)
+
+
+def folded(source: str, summary: str) -> str:
+    """Return source as HTML that a browser shows folded under its summary."""
+    formatter = HtmlFormatter(noclasses=True, style=SourceStyle, nowrap=True)
+    code = highlight(source, PythonLexer(), formatter)
+    return (
+        f'<details><summary style="cursor: pointer">{summary}</summary>'
+        f'<pre style="{SOURCE_CSS}">{code}</pre></details>'
+    )
+
+
 def show_source(*objects: Any) -> None:
-    """Display the source of functions, classes and modules of ``hwlib``, highlighted, each under
-    the path of its file, as ``# hwlib/q3/mlp.py``.
+    """Display the source of functions, classes and modules of ``hwlib``, highlighted, under the
+    path of its file and its lines, as ``# hwlib/q3/mlp.py, lines 22-96``.
 
     The output's ``text/x-python`` is the source itself, which the PDF sets as code; browsers show
-    the HTML.
+    the HTML, folded.
     """
     for path, group in groupby(objects, source_path):
-        sources = [inspect.getsource(item).rstrip() for item in group]
-        source = f"# {path}\n\n" + "\n\n\n".join(sources)
-        html = highlight(source, PythonLexer(), HtmlFormatter(noclasses=True))
-        display({"text/x-python": source, "text/html": html, "text/plain": source}, raw=True)
+        items = list(group)
+        sources, first, last = zip(*map(source_lines, items), strict=True)
+        ranges = ", ".join(f"{a}-{b}" for a, b in zip(first, last, strict=True))
+        source = f"# {path}, lines {ranges}\n\n" + "\n\n\n".join(sources)
+        names = ", ".join(f"<code>{html.escape(name_of(item))}</code>" for item in items)
+        summary = f"Source of {names} ({path}, lines {ranges})"
+        forms = {"text/x-python": source, "text/html": folded("\n\n\n".join(sources), summary)}
+        display(forms | {"text/plain": source}, raw=True)
+
+
+def name_source(*objects: Any) -> None:
+    """Display where helpers stand whose source is not shown: file and line, as links."""
+    places = []
+    for path, group in groupby(objects, source_path):
+        lines = [
+            f"[`{name_of(item)}`]({path}#L{line}) (line {line})"
+            for item in group
+            for _, line, _ in [source_lines(item)]
+        ]
+        places.append(f"`{path}`: {', '.join(lines)}")
+    display(Markdown("Not shown here: " + "; ".join(places) + "."))

@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 from PIL import Image
 from torch import Tensor
-from tqdm import tqdm
 
 from hwlib.common.device import use_threads
+from hwlib.common.progress import progress_bar
 
 Colour = tuple[float, float, float]
 Fill = Colour | Tensor  # one colour, or a texture (count, 3, size, size)
@@ -185,7 +185,8 @@ def write_sample(folder: Path) -> None:
     with use_threads(
         1
     ):  # small transforms: threads that wait for each other take ten times as long
-        for split, species in tqdm(classes, "drawing the sample", unit="class", leave=False):
+        text = "drawing the sample animals, once"
+        for split, species in progress_bar(classes, text, "class", leave=False):
             for number, image in enumerate(draw_cats(species, NUM_SAMPLES[split], 96, generator)):
                 save_image(image, folder / "big_cats" / split / species / f"{number:03d}.png")
         for variant in range(2):

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython import get_ipython
 from IPython.core.pylabtools import print_figure
+from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.rcsetup import cycler
 from matplotlib.ticker import MaxNLocator
-from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 from hwlib.common.history import History
 
@@ -47,17 +47,29 @@ STYLE: dict[Any, Any] = {
 
 
 def use_style() -> None:
-    """Set fonts and colours, and let the notebook keep each figure as SVG and as PNG: the PDF takes
-    the SVG, and browsers show the PNG in notebooks from elsewhere, whose SVG they do not trust.
-
-    The bytes are the same every time: without date, and without the version of matplotlib.
-    """
+    """Set fonts and colours, and let the notebook show figures by ``show_figure``."""
     plt.rcParams.update(STYLE)
-    set_matplotlib_formats("svg", metadata={"Date": None, "Creator": None})
     if shell := get_ipython():
-        options = {"dpi": PNG_DPI, "metadata": {"Software": None}}
-        png = partial(print_figure, fmt="png", base64=True, **options)
-        shell.display_formatter.formatters["image/png"].for_type(Figure, png)
+        shell.display_formatter.ipython_display_formatter.for_type(Figure, show_figure)
+
+
+def show_figure(fig: Figure) -> None:
+    """Display a figure and, below it, its caption, which the PDF takes for its own.
+
+    It is kept as SVG and as PNG: the PDF takes the SVG, and browsers show the PNG in notebooks from
+    elsewhere, whose SVG they do not trust. The bytes are the same every time: without date, and
+    without the version of matplotlib. On a narrow screen the SVG shrinks.
+    """
+    svg = print_figure(fig, fmt="svg", metadata={"Date": None, "Creator": None})
+    png = print_figure(fig, fmt="png", base64=True, dpi=PNG_DPI, metadata={"Software": None})
+    svg = svg.replace("<svg ", '<svg style="max-width: 100%; height: auto" ', 1)
+    caption = str(fig.get_label())
+    forms = {"image/svg+xml": svg, "image/png": png, "text/plain": f"<Figure: {caption}>"}
+    display(forms, raw=True)
+    style = "text-align: center; font-size: 90%; margin: 0 1em 1em"
+    text = f'<figcaption style="{style}">{html.escape(caption)}</figcaption>'
+    if caption:
+        display({"text/html": text, "text/plain": caption}, raw=True)
 
 
 def new_figure(rows: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
@@ -66,8 +78,11 @@ def new_figure(rows: int, columns: int, width: float, height: float) -> tuple[Fi
     return fig, list(axes.flat)
 
 
-def finish(fig: Figure) -> Figure:
-    """Close the figure, so that the notebook shows it once, as the value of its cell."""
+def finish(fig: Figure, caption: str = "") -> Figure:
+    """Give the figure its caption and close it, so that the notebook shows it once, as the value of
+    its cell.
+    """
+    fig.set_label(caption)
     plt.close(fig)
     return fig
 
@@ -106,20 +121,20 @@ def show_values(
 def show_picture(ax: Axes, pixels: Tensor, title: str = "") -> None:
     """Draw one picture (3, H, W), uint8 or in [0, 1], without axes."""
     ax.imshow(pixels.permute(1, 2, 0).numpy(), interpolation="antialiased")
-    ax.set_title(title, fontsize=7)
+    ax.set_title(title, fontsize=8.5)
     ax.axis("off")
 
 
-def picture_grid(images: Tensor, titles: list[str], title_lines: int = 1) -> Figure:
+def picture_grid(images: Tensor, titles: list[str], caption: str, title_lines: int = 1) -> Figure:
     """Draw pictures (N, 3, S, S) row by row, five in each, each under its title."""
     rows, columns = -(-len(images) // 5), min(len(images), 5)
-    width, height = 7.2 / 5, 7.2 / 5 + 0.15 * title_lines
+    width, height = 7.2 / 5, 7.2 / 5 + 0.17 * title_lines
     fig, axes = new_figure(rows, columns, columns * width, rows * height)
     for ax in axes:
         ax.axis("off")
     for ax, image, title in zip(axes, images, titles, strict=False):
         show_picture(ax, image, title)
-    return finish(fig)
+    return finish(fig, caption)
 
 
 def plot_epochs(ax: Axes, values: list[float], **options: Any) -> None:
@@ -147,4 +162,5 @@ def training_curves(
             ax.axvline(epoch + 0.5, color="black", linestyle="-.", linewidth=0.6, label=label)
         ax.set(ylabel=f"{quantity} ({unit})", title=quantity)
     legend_above(fig, axes[0], fontsize=8)
-    return finish(fig)
+    splits = [SPLIT_LABELS[key.split("_")[0]] for key in history if key.endswith("loss")]
+    return finish(fig, f"Loss and accuracy against the epoch: {' and '.join(splits)}.")

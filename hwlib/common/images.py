@@ -15,10 +15,10 @@ import torch
 from PIL import Image, ImageOps
 from PIL import __version__ as pillow_version
 from torch import Tensor
-from tqdm import tqdm
 
 from hwlib.common.errors import DataError
 from hwlib.common.files import file_hash, replacing
+from hwlib.common.progress import progress_bar
 
 IMAGE_ENDINGS = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 JUNK = {"Thumbs.db", "desktop.ini"}  # which Windows leaves in folders of pictures
@@ -124,7 +124,9 @@ def read_pictures(paths: list[Path], size: int) -> np.ndarray:
     name = paths[0].parents[1].name
     with ThreadPoolExecutor() as pool:
         resized: Iterable[np.ndarray] = pool.map(read_resized, paths, [size] * len(paths))
-        rows = list(tqdm(resized, total=len(paths), desc=f"reading {name}", leave=False))
+        rows = list(
+            progress_bar(resized, f"reading {name}", "picture", total=len(paths), leave=False)
+        )
     pixels = np.ascontiguousarray(np.stack(rows).transpose(0, 3, 1, 2))
     write_cache(pixels, target)
     return pixels

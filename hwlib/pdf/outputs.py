@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
+from html import unescape
 from itertools import chain, groupby, pairwise
 from typing import Any, NamedTuple
 
@@ -66,6 +67,10 @@ FORMULA = re.compile(
     rf"|\\begin\{{(?P<name>(?:{ENVIRONMENTS})\*?)\}}.*\\end\{{(?P=name)\}}",
     re.DOTALL,
 )
+
+
+# What stands below a figure in a browser.
+FIGCAPTION = re.compile(r"\s*<figcaption\b[^>]*>([^<]+)</figcaption>\s*", re.IGNORECASE)
 
 
 class Captions(NamedTuple):
@@ -228,6 +233,23 @@ def join_streams(outputs: Sequence[NotebookNode]) -> Iterator[NotebookNode]:
         yield joined
 
 
+def with_own_captions(outputs: Sequence[NotebookNode]) -> Iterator[tuple[NotebookNode, str]]:
+    """Yield each output and its own caption, "" if it has none: what follows a picture and is
+    nothing but a ``<figcaption>``.
+    """
+    before: NotebookNode | None = None
+    for output in [*join_streams(outputs), None]:
+        html = output.data.get("text/html", "") if output and "data" in output else ""
+        caption = FIGCAPTION.fullmatch(html)
+        if before and caption and any(mime in before.get("data", {}) for mime in PICTURE_TYPES):
+            yield before, unescape(caption[1])
+            before = None
+            continue
+        if before:
+            yield before, ""
+        before = output
+
+
 def with_caption(block: CellBlock, caption: str) -> CellBlock:
     """Return a block that pandoc reads with the caption of its table."""
     return replace(block, caption=caption) if isinstance(block, RichOutputBlock) else block
@@ -253,7 +275,7 @@ def all_blocks(
     cell: int, outputs: Sequence[NotebookNode], captions: Captions
 ) -> Iterator[CellBlock]:
     """Return a block for each output that prints something."""
-    for output in join_streams(outputs):
+    for output, own in with_own_captions(outputs):
         if output.output_type == "stream":
             if text := on_screen(output.text):
                 yield TextBlock(cell, text_lines(text))
@@ -261,5 +283,5 @@ def all_blocks(
             traceback = without_colours("\n".join(output.traceback))
             name = f"{output.ename}: {output.evalue}"
             yield ErrorBlock(cell, text_lines(traceback or name))
-        elif block := data_block(cell, output, captions):
+        elif block := data_block(cell, output, Captions(own or captions.figure, captions.table)):
             yield block

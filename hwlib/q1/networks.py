@@ -63,7 +63,7 @@ def compare(
     their largest difference at all N. ``names`` are those of the D inputs.
     """
     output, expected = network(x), function(x)
-    table = pd.DataFrame(x[:ROWS].numpy(), columns=list(names)).round(3).astype(str)
+    table = pd.DataFrame(x[:ROWS].numpy(), columns=list(names)).map("{:.3f}".format)
     table["network"] = [f"{value:.3f}" for value in output[:ROWS]]
     table["function"] = [f"{value:.3f}" for value in expected[:ROWS]]
     table["difference"] = [f"{value:.1e}" for value in (output - expected).abs()[:ROWS]]

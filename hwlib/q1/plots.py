@@ -30,7 +30,7 @@ def line_comparison(network: ToyNetwork, function: TensorFunction, name: str) ->
     right.set(title="output and function", xlabel="x", ylabel="s")
     for ax in (left, right):
         ax.legend()
-    return finish(fig)
+    return finish(fig, f"The hidden units of the network, and its output beside {name}.")
 
 
 def surface_comparison(network: ToyNetwork, function: TensorFunction, name: str) -> Figure:
@@ -47,7 +47,7 @@ def surface_comparison(network: ToyNetwork, function: TensorFunction, name: str)
         if title != "difference":
             horizontal, vertical = x.T.view(2, 101, 101)
             ax.contour(horizontal, vertical, square, levels=6, colors="white", linewidths=0.7)
-    return finish(fig)
+    return finish(fig, "The network's output, the function, and their difference.")
 
 
 def distance_scatter(network: ToyNetwork, function: TensorFunction, x: Tensor, name: str) -> Figure:
@@ -59,7 +59,7 @@ def distance_scatter(network: ToyNetwork, function: TensorFunction, x: Tensor, n
     ax.plot(function(x), network(x), "o", markersize=3, markerfacecolor="none", label=label)
     ax.set(xlabel=name, ylabel="network s")
     ax.legend()
-    return finish(fig)
+    return finish(fig, f"Output of the network against the {name}.")
 
 
 def output_plane(network: ToyNetwork) -> Figure:
@@ -76,4 +76,5 @@ def output_plane(network: ToyNetwork) -> Figure:
     for (x1, x2), output in zip(corners.tolist(), network(corners), strict=True):
         ax.text(x1, x2, f"{output:.0f}", fontweight="bold", **style)
     ax.set(xlabel="$x_1$", ylabel="$x_2$", xticks=[0, 1], yticks=[0, 1])
-    return finish(fig)
+    caption = "Output of the network around the unit square; the circles are the truth table."
+    return finish(fig, caption)

@@ -1,16 +1,23 @@
 """Experiments that explain a training run before one trusts it (Question 3.II.b)."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import pandas as pd
 import torch
 
-from hwlib.common.device import explain_device_errors
+from hwlib.common.device import explain_device_errors, set_seed
 from hwlib.common.history import History
 from hwlib.q3.activations import sigmoid, softmax
-from hwlib.q3.mlp import Digits, FullyConnectedNetwork, cross_entropy, evaluate, train_epoch
+from hwlib.q3.mlp import (
+    Digits,
+    FullyConnectedNetwork,
+    cross_entropy,
+    evaluate,
+    train,
+    train_epoch,
+)
 from hwlib.q3.stacked import StackedNetwork
 
 STARTS = {"N(0, 1), as required": False, "N(0, 1) / √fan-in": True}  # name: scaled or not
@@ -21,7 +28,7 @@ def untrained_network(
     digits: Digits, seed: int, scaled: bool = False, lr: float = 0.0
 ) -> FullyConnectedNetwork:
     """Return the assignment's network as it starts; ``scaled``: with weights / √fan-in."""
-    torch.manual_seed(seed)
+    set_seed(seed)
     network = FullyConnectedNetwork(
         digits.x_train.shape[1], digits.y_train.shape[1], 128, sigmoid, lr
     )
@@ -52,32 +59,68 @@ def first_loss(digits: Digits, seed: int) -> pd.DataFrame:
             "predicted loss": cross_entropy(labels, softmax(logits)).item(),
             "measured loss": loss.item(),
         }
-    table = pd.DataFrame.from_dict(rows, orient="index").round(3)
-    return table.assign(**{"ln K (all classes equal)": round(math.log(num_classes), 3)})
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table["ln K (all classes equal)"] = math.log(num_classes)
+    return table.round(3)
 
 
-def largest_difference(first: History, second: History | None) -> str:
-    """Return in words how far two histories are apart that should be the same."""
-    if second is None:
-        return "not trained again"
-
-    def gap(quantity: str) -> float:
-        names = [name for name in first if name.endswith(quantity)]
-        pairs = [pair for name in names for pair in zip(first[name], second[name], strict=True)]
-        return max(abs(a - b) for a, b in pairs)
-
-    return f"largest difference: {gap('loss'):.1e} in loss, {gap('accuracy'):.1e} in accuracy"
+def train_each_rate(
+    learning_rates: Sequence[float],
+    digits: Digits,
+    epochs: int,
+    seed: int,
+    known: Mapping[float, History],
+    progress: Callable[[str], Callable[[Iterable[int]], Iterable[int]]] = lambda description: iter,
+) -> dict[float, History]:
+    """Train the assignment's network once with each rate, always from the same start; return the
+    histories by rate. Those that are ``known`` are not computed again.
+    """
+    histories = dict(known)
+    for lr in (rate for rate in learning_rates if rate not in known):
+        network = untrained_network(digits, seed, lr=lr)  # calls set_seed(seed)
+        histories[lr] = train(network, digits, epochs, progress=progress(f"lr {lr:g}"))
+    return {lr: histories[lr] for lr in learning_rates}
 
 
 def final_figures(histories: dict[float, History]) -> pd.DataFrame:
-    """Return the last epoch's figures of each learning rate, and the training loss's fall in it."""
-    rows = {
-        f"lr = {lr:g}": {name.replace("_", " "): values[-1] for name, values in history.items()}
-        | {"train loss, fall in the last epoch": loss[-2] - loss[-1]}
-        for lr, history in sorted(histories.items())
-        if len(loss := history["train_loss"]) > 1
-    }
-    return pd.DataFrame.from_dict(rows, orient="index").round(4)
+    """Return the last epoch's figures of each learning rate, the difference of test and training
+    loss, and the share of the training loss that the last epoch took off.
+    """
+    rows = {}
+    for lr, history in sorted(histories.items()):
+        last = {name.replace("_", " "): f"{values[-1]:.4f}" for name, values in history.items()}
+        loss = history["train_loss"]
+        gap = history["test_loss"][-1] - loss[-1]
+        fall = f"{(loss[-2] - loss[-1]) / loss[-2]:.1%}" if len(loss) > 1 else "–"
+        extra = {"test − train loss": f"{gap:+.4f}", "fall in the last epoch": fall}
+        rows[f"lr = {lr:g}"] = last | extra
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def split_text(history: History) -> str:
+    """Return in a sentence on which split the last epoch's figures are better, and by how much."""
+    loss = history["test_loss"][-1] - history["train_loss"][-1]
+    points = 100 * (history["test_accuracy"][-1] - history["train_accuracy"][-1])
+    return (
+        f"In the last epoch the test loss is {abs(loss):.3f} {'above' if loss > 0 else 'below'} "
+        f"the training loss, and the test accuracy is {abs(points):.1f} percentage points "
+        f"{'above' if points > 0 else 'below'} the training accuracy."
+    )
+
+
+def order_text(histories: dict[float, History]) -> str:
+    """Return in a sentence the order of the rates by the last epoch's test loss, and whether the
+    test accuracy has the same order.
+    """
+    last = {lr: (h["test_loss"][-1], -h["test_accuracy"][-1]) for lr, h in histories.items()}
+    by_loss, by_accuracy = (sorted(last, key=lambda lr: last[lr][k]) for k in (0, 1))
+    epochs = len(histories[by_loss[0]]["test_loss"])
+    same = "the same" if by_loss == by_accuracy else "another"
+    return (
+        f"Test loss after {epochs} epochs, the lowest first: "
+        f"{', '.join(f'{last[lr][0]:.3f} (lr {lr:g})' for lr in by_loss)}. "
+        f"The order by test accuracy is {same}."
+    )
 
 
 def same_distance(histories: dict[float, History]) -> pd.DataFrame:
@@ -97,7 +140,7 @@ def same_distance(histories: dict[float, History]) -> pd.DataFrame:
                 "test accuracy, slow": histories[slow]["test_accuracy"][factor - 1],
                 "test accuracy, fast": histories[fast]["test_accuracy"][0],
             }
-    return pd.DataFrame.from_dict(rows, orient="index").round(4)
+    return pd.DataFrame.from_dict(rows, orient="index").map("{:.4f}".format)
 
 
 def overfit(digits: Digits, seed: int) -> str:
@@ -122,17 +165,17 @@ def learning_rate_range_test(
     digits: Digits,
     seed: int,
     epochs: int = 1,
-    points: int = 16,
+    points: int = 19,
     progress: Callable[[str], Callable[[Iterable[int]], Iterable[int]]] = lambda description: iter,
 ) -> dict[str, pd.DataFrame]:
-    """Train with learning rates from 1e-4 to 10 side by side, from the assignment's start and from
+    """Train with learning rates from 1e-4 to 100 side by side, from the assignment's start and from
     the scaled one (a learning-rate range test).
 
     Returns:
         for each start a table with the columns ``lr``, ``train_loss``, ``train_accuracy`` and
         ``untrained_loss``, ``points`` rows.
     """
-    rates = torch.logspace(-4, 1, points).tolist()
+    rates = torch.logspace(-4, 2, points).tolist()
     tables = {}
     for name, scaled in STARTS.items():
         network = untrained_network(digits, seed, scaled=scaled)
@@ -146,15 +189,19 @@ def learning_rate_range_test(
     return tables
 
 
-def range_edges(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return for each start the untrained loss, the edge (the rate of the lowest loss: beyond it
-    the loss rises again), and the figures there.
+def best_rates(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return for each start the untrained loss, the rate of the lowest loss, the figures there, and
+    the range of rates whose loss is at most a tenth above the lowest.
     """
-    names = {
-        "untrained_loss": "untrained loss",
-        "lr": "edge, lr",
-        "train_loss": "loss there",
-        "train_accuracy": "accuracy there",
-    }
-    rows = {name: table.iloc[table["train_loss"].argmin()] for name, table in tables.items()}
-    return pd.DataFrame.from_dict(rows, orient="index")[list(names)].rename(columns=names).round(3)
+    rows = {}
+    for name, table in tables.items():
+        best = table.loc[table["train_loss"].idxmin()]
+        near = table.loc[table["train_loss"] <= 1.1 * best["train_loss"], "lr"]
+        rows[name] = {
+            "untrained loss": f"{best['untrained_loss']:.3f}",
+            "lowest loss": f"{best['train_loss']:.3f}",
+            "at lr": f"{best['lr']:.2g}",
+            "accuracy there": f"{best['train_accuracy']:.4f}",
+            "at most a tenth higher": f"lr {near.min():.2g} – {near.max():.2g}",
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")

@@ -26,18 +26,18 @@ from hwlib.common.history import History
 def activations(functions: Mapping[str, tuple[TensorFunction, TensorFunction]]) -> Figure:
     """Draw each function beside its derivative, from -6 to 6."""
     x = torch.linspace(-6, 6, 241)
-    fig, axes = new_figure(1, len(functions), 3.6 * len(functions), 2.5)
+    fig, axes = new_figure(1, len(functions), 3.6 * len(functions), 2.2)
     for ax, (name, (function, derivative)) in zip(axes, functions.items(), strict=True):
         ax.plot(x, function(x), label=name)
         ax.plot(x, derivative(x), label=f"d {name} / dx")
         ax.set(xlabel="x", ylabel="value", title=name)
         ax.legend()
-    return finish(fig)
+    return finish(fig, f"The functions {' and '.join(functions)} with their derivatives.")
 
 
 def jacobian(x: Tensor, y: Tensor, matrix: Tensor) -> Figure:
     """Draw a vector x (N,), its softmax y (N,) and the Jacobian (N, N) with its numbers."""
-    fig, (left, right) = new_figure(1, 2, 7.2, 2.7)
+    fig, (left, right) = new_figure(1, 2, 7.2, 2.4)
     places, numbers = range(len(x)), [str(i + 1) for i in range(len(x))]
     left.bar(places, y, color=COLOURS[0])
     left.set(title="softmax(x)", xlabel="component i", ylabel="probability")
@@ -49,12 +49,12 @@ def jacobian(x: Tensor, y: Tensor, matrix: Tensor) -> Figure:
     right.set_xticks(places, numbers)
     right.set_yticks(places, numbers)
     fig.colorbar(image, ax=right, label="derivative")
-    return finish(fig)
+    return finish(fig, f"Softmax of a vector of {len(x)}, and its Jacobian.")
 
 
 def learning_rates(histories: dict[float, History]) -> Figure:
     """Draw loss and accuracy by split against the epoch, one curve for each rate."""
-    fig, axes = new_figure(2, 2, 7.2, 5.0)
+    fig, axes = new_figure(2, 2, 7.2, 4.4)
     for pair, (quantity, unit) in zip((axes[:2], axes[2:]), UNITS.items(), strict=True):
         for ax, split in zip(pair, ("train", "test"), strict=True):
             for lr, history in sorted(histories.items()):
@@ -68,22 +68,27 @@ def learning_rates(histories: dict[float, History]) -> Figure:
         ax.yaxis.set_major_formatter("{x:g}")
         ax.minorticks_off()
     legend_above(fig, axes[0])
-    return finish(fig)
+    caption = "Loss (logarithmic) and accuracy by learning rate, on training and test digits."
+    return finish(fig, caption)
 
 
 def learning_rate_range(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw training loss and accuracy against the learning rate (log axis), one curve for each
-    start. The rate of the lowest loss from the first start is marked as its edge.
+    start. The rate of the lowest loss from the first start is marked.
     """
-    fig, (left, right) = new_figure(1, 2, 7.2, 3.1)
+    fig, (left, right) = new_figure(1, 2, 7.2, 2.7)
     for (name, table), marker in zip(tables.items(), "os", strict=True):
         left.loglog(table["lr"], table["train_loss"], marker=marker, markersize=3, label=name)
         right.semilogx(table["lr"], table["train_accuracy"], marker=marker, markersize=3)
     first = next(iter(tables.values()))
-    edge = first.loc[first["train_loss"].idxmin(), "lr"]
+    best = first.loc[first["train_loss"].idxmin(), "lr"]
     for ax, (quantity, unit) in zip((left, right), UNITS.items(), strict=True):
-        ax.axvline(edge, color="black", linestyle=":", label=f"edge, lr = {edge:.2g}")
-        ax.axvspan(edge, first["lr"].max(), color="grey", alpha=0.15, label="beyond the edge")
+        ax.axvline(best, color="black", linestyle=":", label=f"lowest loss, lr = {best:.2g}")
+        ax.axvspan(best, first["lr"].max(), color="grey", alpha=0.15)
         ax.set(xlabel="learning rate", ylabel=f"training {quantity} ({unit})")
     legend_above(fig, left, fontsize=8)
-    return finish(fig)
+    caption = (
+        "Training loss and accuracy after one epoch, by learning rate, from two starts. Dotted: "
+        "the rate of the lowest loss from the required start; shaded: larger rates."
+    )
+    return finish(fig, caption)

@@ -1,20 +1,16 @@
 """Several networks trained at once: the same start and the same batches, a learning rate each
-(Question 3.II.b).
+(for the range of rates in Question 3.II.b).
 
 The code is that of ``FullyConnectedNetwork`` with one more dimension in front, R networks. Each of
 their matrix products is done as it would be alone, so on a CPU the figures of R separate runs come
 out, at a fraction of the overhead.
 """
 
-from collections.abc import Callable, Iterable
-
 import torch
 from torch import Tensor
 
-from hwlib.common.device import set_seed
-from hwlib.common.history import History
-from hwlib.q3.activations import sigmoid, softmax
-from hwlib.q3.mlp import Digits, FullyConnectedNetwork, one_hot_rows, train_epochs
+from hwlib.q3.activations import softmax
+from hwlib.q3.mlp import FullyConnectedNetwork, one_hot_rows
 
 
 class StackedNetwork:
@@ -52,23 +48,3 @@ class StackedNetwork:
         self.b2 -= d_z2.sum(1, keepdim=True)
         self.W1.baddbmm_(x.T.expand(self.count, -1, -1), d_z1, alpha=-1)
         self.b1 -= d_z1.sum(1, keepdim=True)
-
-
-def train_each_rate(
-    learning_rates: list[float],
-    digits: Digits,
-    epochs: int,
-    seed: int,
-    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
-) -> dict[float, History]:
-    """Train the assignment's network from one start with each rate; return histories by rate."""
-    set_seed(seed)
-    start = FullyConnectedNetwork(
-        digits.x_train.shape[1], digits.y_train.shape[1], 128, sigmoid, lr=0.0
-    )
-    networks = StackedNetwork(start.to(digits.x_train.device), learning_rates)
-    figures = train_epochs(networks, digits, epochs, progress=progress)
-    return {
-        lr: {name: values[:, number].tolist() for name, values in figures.items()}
-        for number, lr in enumerate(learning_rates)
-    }

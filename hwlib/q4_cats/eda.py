@@ -24,6 +24,18 @@ def class_counts(cats: BigCats) -> pd.DataFrame:
     return table
 
 
+def balance_text(cats: BigCats) -> str:
+    """Return in a sentence how far the sizes of the classes differ, and what one picture of the
+    smallest split is worth.
+    """
+    counts = cats.train.labels.bincount(minlength=len(cats.train.class_names))
+    smallest = min(len(part.labels) for part in cats[1:])
+    return (
+        f"The classes have {counts.min()} to {counts.max()} training pictures each. One picture of "
+        f"the smaller sets is {100 / smallest:.0f} percentage points of accuracy."
+    )
+
+
 def file_format(path: Path) -> dict[str, str]:
     """Return width × height, colour mode and file type, from the file's header."""
     with Image.open(path) as image:
@@ -40,6 +52,15 @@ def file_formats(cats: BigCats) -> pd.DataFrame:
     table = pd.DataFrame(counts).fillna(0).astype(int)
     table = table.sort_values("train", ascending=False).reset_index().set_index("size")
     return table.rename_axis(index=None, columns="size")
+
+
+def format_text(table: pd.DataFrame, size: int) -> str:
+    """Return in a sentence what the table of ``file_formats`` says, and what is done: every picture
+    is resized to ``size`` pixels a side.
+    """
+    kinds = len(table)
+    alike = "All files have one size, mode and type." if kinds == 1 else f"{kinds} kinds of files."
+    return f"{alike} Each picture is resized once to {size} × {size} pixels and kept in memory."
 
 
 def mean_colours(part: ImageSet) -> Tensor:
@@ -95,6 +116,18 @@ def duplicates_table(cats: BigCats) -> pd.DataFrame:
         highest = f"{pairs[0][2]:.3f}" if pairs else "–"
         rows[" – ".join(names)] = {"pairs": len(pairs), "highest correlation": highest}
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def twins_text(table: pd.DataFrame) -> str:
+    """Return in a sentence what the table of ``duplicates_table`` means for the test accuracy."""
+    across, within = table["pairs"].iloc[:-1].sum(), table["pairs"].iloc[-1]
+    flattered = (
+        "No picture of one split has a near-duplicate in another: copies do not flatter the test "
+        "accuracy."
+        if not across
+        else f"{across} pairs lie across splits: the test accuracy may be a little too high."
+    )
+    return f"{flattered} Pairs within the training set: {within}."
 
 
 def colour_baseline(train: ImageSet, valid: ImageSet) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hwlib.common.history import History
 from hwlib.common.images import ImageSet
 from hwlib.q4_cats.cnn import BigCatsNet, count_parameters
 from hwlib.q4_cats.training import TrainingResult, predict
@@ -99,6 +100,17 @@ def class_activation_maps(network: BigCatsNet, images: Tensor, classes: Tensor) 
     weight = network.state_dict()["head.2.weight"]  # of the last layer, (K, C)
     maps = torch.einsum("nc,nchw->nhw", weight[classes], features)
     return F.interpolate(maps.unsqueeze(1), images.shape[-2:], mode="bilinear").squeeze(1)
+
+
+def curve_text(history: History, best_epoch: int) -> str:
+    """Return in a sentence what the validation curves did: best accuracy, lowest and last loss."""
+    loss, accuracy = history["validation_loss"], history["validation_accuracy"]
+    lowest = min(loss)
+    return (
+        f"Best validation accuracy {max(accuracy):.1%}, in epoch {best_epoch}, whose weights are "
+        f"kept. Validation loss: lowest in epoch {loss.index(lowest) + 1} ({lowest:.3f}), "
+        f"{loss[-1]:.3f} in the last epoch."
+    )
 
 
 def parameter_table(network: BigCatsNet, example: Tensor) -> pd.DataFrame:

@@ -28,13 +28,14 @@ def sample_grid(part: ImageSet) -> Figure:
     number = labels.groupby(labels).cumcount()  # among the pictures of its class
     chosen = [*number.index[number == 0], *number.index[number == 1]]
     names = class_labels(part.class_names)
-    return picture_grid(part.images[chosen], [names[labels[index]] for index in chosen])
+    titles = [names[labels[index]] for index in chosen]
+    return picture_grid(part.images[chosen], titles, "Training pictures, two of each class.")
 
 
 def class_colours(statistics: pd.DataFrame) -> Figure:
     """Draw each class's mean colour as a bar as long as it is bright, with its deviation."""
     colours = statistics[["red", "green", "blue"]]
-    fig, (ax,) = new_figure(1, 1, 6.0, 2.9)
+    fig, (ax,) = new_figure(1, 1, 6.0, 2.4)
     ax.barh(
         class_labels(statistics.index),
         colours.mean(axis=1),
@@ -47,19 +48,20 @@ def class_colours(statistics: pd.DataFrame) -> Figure:
     ax.invert_yaxis()
     ax.set_xlabel("mean brightness (0 black, 1 white) ± one standard deviation between images")
     ax.set_xlim(0, None)
-    return finish(fig)
+    caption = "Mean brightness of the training pictures by class, in the class's mean colour."
+    return finish(fig, caption)
 
 
 def confusion(score: Score, class_names: list[str]) -> Figure:
     """Draw the confusion matrix with its counts; empty cells are left blank."""
     counts, names = confusion_matrix(score), class_labels(class_names)
-    fig, (ax,) = new_figure(1, 1, 5.4, 4.4)
+    fig, (ax,) = new_figure(1, 1, 4.9, 3.6)
     image = show_values(ax, counts, lambda n: str(n or ""), dark=0.5, cmap="Blues", vmin=0)
     ax.set(xlabel="predicted class", ylabel="true class")
     ax.set_xticks(range(len(names)), names, rotation=40, ha="right")
     ax.set_yticks(range(len(names)), names)
     fig.colorbar(image, ax=ax, label="images", shrink=0.8)
-    return finish(fig)
+    return finish(fig, "Confusion matrix: the true species in rows, the answers in columns.")
 
 
 def mistake_grid(score: Score, part: ImageSet) -> Figure | Markdown:
@@ -73,7 +75,8 @@ def mistake_grid(score: Score, part: ImageSet) -> Figure | Markdown:
         f"{names[label]}\ntaken for\n{names[answer]} ({probability:.0%})"
         for label, probability, answer in zip(labels, *answers, strict=True)
     ]
-    return picture_grid(part.images[chosen], titles, title_lines=3)
+    caption = "Mistakes on the test set, the most confident one first."
+    return picture_grid(part.images[chosen], titles, caption, title_lines=3)
 
 
 def class_activation(network: BigCatsNet, score: Score, part: ImageSet) -> Figure:
@@ -86,7 +89,7 @@ def class_activation(network: BigCatsNet, score: Score, part: ImageSet) -> Figur
     images, answers = part.images[first], score.probabilities[first].argmax(1)
     maps = class_activation_maps(network, images, answers)
     rows = -(-len(first) // PER_ROW)
-    fig, axes = new_figure(2 * rows, PER_ROW, 6.6, 2.75 * rows)
+    fig, axes = new_figure(2 * rows, PER_ROW, 6.6, 2.6 * rows)
     highest = max(0.1, maps.amax((1, 2)).median().item())  # hardly trained, it may find none
     for label, (image, answer, evidence) in enumerate(zip(images, answers, maps, strict=True)):
         index = 2 * PER_ROW * (label // PER_ROW) + label % PER_ROW
@@ -96,7 +99,11 @@ def class_activation(network: BigCatsNet, score: Score, part: ImageSet) -> Figur
         axes[index + PER_ROW].axis("off")
     label_text = "evidence (logits)"
     fig.colorbar(heat_map, ax=axes, label=label_text, shrink=0.5, aspect=30, extend="max")
-    return finish(fig)
+    caption = (
+        "A picture of each species, and below it where the network finds evidence for the class it "
+        "names (class activation map, in logits)."
+    )
+    return finish(fig, caption)
 
 
 def accuracy_by_size(summary: pd.DataFrame) -> Figure:
@@ -123,4 +130,8 @@ def accuracy_by_size(summary: pd.DataFrame) -> Figure:
     ax.minorticks_off()
     ax.margins(x=0.12)
     fig.legend(loc="outside upper center", ncols=2)
-    return finish(fig)
+    caption = (
+        "Accuracy on the first fold against the number of parameters, with 95% intervals. Stored "
+        "runs on the real pictures."
+    )
+    return finish(fig, caption)

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import get_ema_multi_avg_fn
-from tqdm import tqdm
 
 from hwlib.common.device import explain_device_errors, set_seed
 from hwlib.common.history import History
 from hwlib.common.images import ImageSet
+from hwlib.common.progress import progress_bar
 from hwlib.q4_cats import parallel
 from hwlib.q4_cats.augment import NUMBERS, Box, augment, cutmix, random_box
 from hwlib.q4_cats.checkpoint import TrainingState, load_checkpoint, save_checkpoint
@@ -393,13 +393,8 @@ def train_classifier(
     if checkpoint:
         load_checkpoint(state, key, checkpoint)
     first = state.finished
-    bar = tqdm(
-        range(first, recipe.epochs),
-        desc="training",
-        unit="epoch",
-        initial=first,
-        total=recipe.epochs,
-    )
+    left = range(first, recipe.epochs)
+    bar = progress_bar(left, "training", "epoch", initial=first, total=recipe.epochs)
     resized = train
     for epoch in bar:
         if epoch == first or epoch in recipe.growth():

@@ -13,11 +13,12 @@ BINS = np.linspace(-2.2, 2.8, 51)  # of normalised values, a tenth each
 
 def picture_row(pictures: list[Picture]) -> Figure:
     """Show pictures as their files hold them, with name and size."""
-    fig, axes = new_figure(1, len(pictures), 3.2 * len(pictures), 2.8)
+    fig, axes = new_figure(1, len(pictures), 3.0 * len(pictures), 2.4)
     for ax, (name, image) in zip(axes, pictures, strict=True):
         pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
         show_picture(ax, pixels, f"{name}, {image.width} × {image.height}")
-    return finish(fig)
+    number = "Pictures" if len(pictures) > 1 else "The picture"
+    return finish(fig, f"{number} as loaded, with file name and size in pixels.")
 
 
 def preprocessed(pictures: list[Picture]) -> Figure:
@@ -32,12 +33,13 @@ def preprocessed(pictures: list[Picture]) -> Figure:
             right.plot(centres, counts / 1000, color=colour, linestyle=style)
         right.set(xlabel="normalised value", ylabel="thousand pixels\nper 0.1")
     fig.legend(list(CHANNELS), loc="outside upper center", ncols=3, fontsize=7)
-    return finish(fig)
+    caption = "What VGG16 sees of each bird, and the distribution of its normalised values."
+    return finish(fig, caption)
 
 
 def filter_responses(first: Responses) -> Figure:
     """Show each filter's colour planes as numbers and shades, and its response to the picture."""
-    fig, axes = new_figure(len(first.filters), 4, 7.2, 1.95 * len(first.filters))
+    fig, axes = new_figure(len(first.filters), 4, 7.2, 1.7 * len(first.filters))
     limit = first.filters.abs().max().item()
     for n, (weights, response) in enumerate(zip(first.filters, first.responses, strict=True)):
         *planes, last = axes[4 * n : 4 * n + 4]
@@ -51,4 +53,4 @@ def filter_responses(first: Responses) -> Figure:
         fig.colorbar(image, ax=last, shrink=0.8)
         for ax in (*planes, last):
             ax.set(xticks=[], yticks=[])
-    return finish(fig)
+    return finish(fig, "The first filters by colour, and their responses to the picture.")

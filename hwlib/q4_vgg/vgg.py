@@ -18,6 +18,7 @@ from hwlib.common.errors import DataError
 from hwlib.common.images import image_paths, read_image
 
 RESIZE, CROP = 256, 224
+COLOURS_OF_X = ("the red values", "the green values", "the blue values")
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, from torchvision
 
 
@@ -165,7 +166,10 @@ def top_five(logits: Tensor) -> list[tuple[str, float]]:
 def top_two_text(vgg: Vgg, pictures: list[Picture], logits: Tensor) -> str:
     """Return the first two answers to each picture, a line each, or that they mean nothing."""
     if vgg.weights == "none":
-        return "VGG16 has random weights in this run: the classes that it names mean nothing."
+        return (
+            "VGG16 has random weights in this run, so the classes that it names mean nothing: "
+            f"every probability is near 1/{logits.shape[1]}, that of a guess."
+        )
     lines = []
     for picture, row in zip(pictures, logits, strict=True):
         (first, p), (second, q) = top_five(row)[:2]
@@ -244,7 +248,48 @@ def filter_table(responses: Responses) -> pd.DataFrame:
     table = pd.DataFrame(sums.numpy(), columns=["sum red", "sum green", "sum blue"])
     table["bias"] = responses.biases.numpy()
     table["mean response"] = responses.responses.mean(dim=(1, 2)).numpy()
-    table["deviation of response"] = responses.responses.std(dim=(1, 2)).numpy()
-    table = table.astype(float).round(2) + 0.0  # no -0.0
+    table["deviation"] = responses.responses.std(dim=(1, 2)).numpy()
+    table = (table.astype(float).round(2) + 0.0).map("{:.2f}".format)  # no -0.0
     table["answers to"] = [filter_meaning(weights) for weights in responses.filters]
     return table.set_axis([f"filter {n}" for n in range(1, len(table) + 1)])
+
+
+def outline_strength(x: Tensor) -> Tensor:
+    """Return how much the brightness changes at each pixel of a picture (3, H, W), (H, W): the
+    length of its gradient by central differences.
+    """
+    grey = F.pad(x.mean(0)[None, None], (1, 1, 1, 1), mode="replicate")[0, 0]
+    down, right = grey[2:, 1:-1] - grey[:-2, 1:-1], grey[1:-1, 2:] - grey[1:-1, :-2]
+    return (down.square() + right.square()).sqrt()
+
+
+def correlation(a: Tensor, b: Tensor) -> float:
+    """Return Pearson's correlation of the values of two maps (H, W); 0 if one is constant."""
+    a, b = a - a.mean(), b - b.mean()
+    lengths = a.norm() * b.norm()
+    return (a * b).sum().div(lengths).item() if lengths > 0 else 0.0
+
+
+def responses_text(picture: Picture, responses: Responses) -> str:
+    """Return in a line for each filter what its response to this picture resembles most: the
+    brightness of a colour, or (by its size) the outlines; and in which part it is strongest.
+    """
+    x = preprocess(picture.image)
+    edge = 2  # zero padding makes an outline of its own around the picture
+    inner = (slice(edge, -edge), slice(edge, -edge))
+    outlines, lines = outline_strength(x)[inner], []
+    for number, response in enumerate(responses.responses, 1):
+        shown = response[inner]
+        names = {
+            name: correlation(shown, c[inner]) for name, c in zip(COLOURS_OF_X, x, strict=True)
+        }
+        names["the outlines"] = correlation((shown - shown.median()).abs(), outlines)
+        name = max(names, key=lambda name: abs(names[name]))
+        ninths = F.adaptive_avg_pool2d(shown.abs()[None, None], 3).flatten()
+        row, column = divmod(int(ninths.argmax()), 3)
+        height, side = ("upper", "middle", "lower")[row], ("left", "centre", "right")[column]
+        lines.append(
+            f"filter {number}: resembles {name} most (correlation {names[name]:+.2f}); strongest "
+            f"in the {height} {side}"
+        )
+    return "\n".join(lines)

@@ -89,13 +89,19 @@ def describe_failure(error: PapermillExecutionError, notebook: NotebookNode) -> 
     )
 
 
+def is_wiped(line: str) -> bool:
+    """Return whether a line is what a progress bar leaves where it was: blanks."""
+    return line.endswith("\r") and not line.strip()
+
+
 def without_progress(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """Return a cell's outputs without the lines of progress bars, which differ from run to run."""
     kept = []
     for output in outputs:
         if output.output_type == "stream" and "%|" in output.text:
             lines = output.text.splitlines(keepends=True)
-            output.text = "".join(line for line in lines if "%|" not in line)
+            kept_lines = [line for line in lines if "%|" not in line and not is_wiped(line)]
+            output.text = "".join(kept_lines)
         if output.get("text", "any other output").strip():
             kept.append(output)
     return kept
@@ -176,6 +182,7 @@ def execute(
     """
     selected = select(nbformat.read(notebook, as_version=4), questions)
     live = sys.stderr.isatty()
+    progress_line = ProgressLine(live)
     try:
         with tempfile.TemporaryDirectory(prefix="hwlib-kernel-") as folder:
             papermill.execute_notebook(
@@ -184,7 +191,8 @@ def execute(
                 parameters=parameters.changed(),
                 kernel_name="python3",
                 progress_bar=live,
-                stderr_file=ProgressLine(live),
+                stdout_file=progress_line,
+                stderr_file=progress_line,
                 config=kernel_config(folder),
                 kernel_manager_class=kernel_manager_class,
                 coalesce_streams=True,

@@ -10,7 +10,14 @@ from nbformat import v4
 from PIL import Image
 from support import ROOT, small_notebook
 
-from hwlib.common.figures import new_figure, picture_grid, show_values, training_curves
+from hwlib.common import figures
+from hwlib.common.figures import (
+    finish,
+    new_figure,
+    picture_grid,
+    show_values,
+    training_curves,
+)
 
 DRAW = """
 from hwlib.common.figures import finish, new_figure, use_style
@@ -34,6 +41,17 @@ def test_a_figure_is_kept_as_svg_and_png_with_the_same_bytes_every_time(tmp_path
     assert "<dc:date>" not in first["image/svg+xml"]
 
 
+def test_a_figure_shrinks_on_a_narrow_screen_and_its_caption_is_seen(monkeypatch):
+    outputs = []
+    monkeypatch.setattr(figures, "display", lambda output, **_: outputs.append(output))
+    fig, _ = new_figure(1, 1, 2, 1)
+    figures.show_figure(finish(fig, "Loss < 1 & falling."))
+    picture, caption = outputs
+    assert 'style="max-width: 100%; height: auto"' in picture["image/svg+xml"]
+    assert caption["text/html"].startswith("<figcaption")
+    assert caption["text/html"].endswith(">Loss &lt; 1 &amp; falling.</figcaption>")
+
+
 def test_numbers_are_readable_on_their_shade_and_zero_has_no_sign():
     fig, (ax,) = new_figure(1, 1, 2, 2)
     show_values(ax, torch.tensor([[-0.001, 1.0]]), "{:.2f}".format, vmin=0, vmax=1)
@@ -45,7 +63,7 @@ def test_numbers_are_readable_on_their_shade_and_zero_has_no_sign():
 
 
 def test_a_grid_shows_five_pictures_a_row():
-    fig = picture_grid(torch.zeros(7, 3, 4, 4, dtype=torch.uint8), list("abcdefg"))
+    fig = picture_grid(torch.zeros(7, 3, 4, 4, dtype=torch.uint8), list("abcdefg"), "Seven.")
     assert [ax.get_title() for ax in fig.axes] == [*"abcdefg", "", "", ""]
     assert len({round(ax.get_subplotspec().rowspan.start) for ax in fig.axes}) == 2
 

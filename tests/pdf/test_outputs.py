@@ -194,3 +194,11 @@ def test_a_named_list_of_r_is_a_list():
 def test_a_text_of_an_unknown_type_is_printed():
     _, block = blocks_of(code("1", result(**{"text__vnd.mermaid": "graph TD; A-->B"})))
     assert [line.text for line in block.lines] == ["graph TD; A-->B"] and not block.is_notice
+
+
+def test_a_caption_below_a_picture_is_the_figure_s_and_alone_it_is_a_text():
+    caption = result(text__html="<figcaption>Loss &lt; 1.</figcaption>", text__plain="Loss < 1.")
+    picture = result(image__png=png(2, 2))
+    figure, text = blocks_of(code("1", picture, caption, stream("other\n")))[-2:]
+    assert figure.alt == "Figure 1. Loss < 1." and isinstance(text, TextBlock)
+    assert "Loss < 1." in text_of(convert(code("1", caption)))

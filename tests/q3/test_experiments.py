@@ -1,9 +1,10 @@
 import math
 
+import pandas as pd
 import pytest
 
-from hwlib.q3 import experiments
-from hwlib.q3.stacked import train_each_rate
+from hwlib.q3 import experiments, mlp
+from hwlib.q3.experiments import train_each_rate
 
 
 def test_first_loss_is_predicted_from_the_spread_of_the_logits(digits):
@@ -18,10 +19,11 @@ def test_a_handful_of_digits_is_learnt_by_heart(digits):
 
 
 def test_equal_distances_give_equal_losses(digits):
-    histories = train_each_rate([0.01, 0.03], digits, 3, seed=5)
+    histories = train_each_rate([0.01, 0.03], digits, 3, 5, {})
     (row,) = experiments.same_distance(histories).to_dict("index").values()
-    assert row["test loss, slow"] == pytest.approx(histories[0.01]["test_loss"][2], abs=1e-4)
-    assert row["test loss, slow"] == pytest.approx(row["test loss, fast"], rel=0.1)
+    slow, fast = float(row["test loss, slow"]), float(row["test loss, fast"])
+    assert slow == pytest.approx(histories[0.01]["test_loss"][2], abs=1e-4)
+    assert slow == pytest.approx(fast, rel=0.1)
 
 
 def test_learning_rate_range_test_finds_an_edge(digits):
@@ -30,24 +32,49 @@ def test_learning_rate_range_test_finds_an_edge(digits):
         assert 0 < table["train_loss"].idxmin() < 5
         untrained = table["untrained_loss"].iloc[0]
         assert table["train_loss"].iloc[0] == pytest.approx(untrained, rel=0.2)
-    edges = experiments.range_edges(tables)
-    assert (edges["loss there"] < edges["untrained loss"]).all()
+    best = experiments.best_rates(tables)
+    assert (best["lowest loss"].astype(float) < best["untrained loss"].astype(float)).all()
+
+
+def test_the_best_rate_comes_with_the_range_of_those_that_are_about_as_good():
+    losses = {"lr": [0.1, 1.0, 10.0], "train_loss": [1.05, 1.0, 3.0]}
+    table = pd.DataFrame(losses | {"train_accuracy": [0.4, 0.5, 0.1], "untrained_loss": 9.0})
+    (row,) = experiments.best_rates({"start": table}).to_dict("index").values()
+    assert row["at lr"] == "1" and row["at most a tenth higher"] == "lr 0.1 – 1"
+
+
+def test_every_rate_starts_alike_and_what_is_known_is_not_trained_again(digits):
+    first, second = (train_each_rate([0.1], digits, 2, seed, {}) for seed in (7, 7))
+    other = train_each_rate([0.1], digits, 2, 8, {})
+    assert first == second != other
+    assert {name: len(values) for name, values in first[0.1].items()} == dict.fromkeys(
+        mlp.FIGURES, 2
+    )
+    known = {0.1: first[0.1], 5.0: {}}
+    histories = train_each_rate([0.01, 0.1], digits, 2, 7, known)
+    assert list(histories) == [0.01, 0.1] and histories[0.1] is first[0.1]
+
+
+LOW = {"train_loss": [1.0, 0.5, 0.4], "test_loss": [1.0, 0.5, 0.25],
+       "train_accuracy": [0.7, 0.8, 0.9], "test_accuracy": [0.7, 0.8, 0.95]}  # fmt: skip
 
 
 def test_final_figures_are_the_last_epoch_s():
-    history = {"train_loss": [1.0, 0.5, 0.4], "test_accuracy": [0.7, 0.8, 0.9]}
-    table = experiments.final_figures({0.1: history, 0.01: {"train_loss": [1.0]}})
-    fall = "train loss, fall in the last epoch"  # needs two epochs
-    assert table.to_dict("index") == {
-        "lr = 0.1": {"train loss": 0.4, "test accuracy": 0.9, fall: 0.1}
-    }
+    one_epoch = {name: values[:1] for name, values in LOW.items()}
+    table = experiments.final_figures({0.1: LOW, 0.01: one_epoch})
+    assert table.loc["lr = 0.1"].to_dict() == {
+        "train loss": "0.4000", "test loss": "0.2500", "train accuracy": "0.9000",
+        "test accuracy": "0.9500", "test − train loss": "-0.1500",
+        "fall in the last epoch": "20.0%",
+    }  # fmt: skip
+    assert table.loc["lr = 0.01", "fall in the last epoch"] == "–"  # needs two epochs
 
 
-def test_largest_difference_sees_a_changed_digit():
-    history = {"train_loss": [1.0, 0.5], "test_accuracy": [0.8, 0.9]}
-    same = experiments.largest_difference(history, dict(history))
-    assert same == "largest difference: 0.0e+00 in loss, 0.0e+00 in accuracy"
-    other = {"train_loss": [1.0, 0.51], "test_accuracy": [0.8001, 0.9]}
-    difference = experiments.largest_difference(history, other)
-    assert difference == "largest difference: 1.0e-02 in loss, 1.0e-04 in accuracy"
-    assert experiments.largest_difference(history, None) == "not trained again"
+def test_sentences_follow_the_figures():
+    assert "test loss is 0.150 below" in experiments.split_text(LOW)
+    assert "5.0 percentage points above" in experiments.split_text(LOW)
+    high = {name: values[:2] for name, values in LOW.items()}
+    text = experiments.order_text({1.0: high, 0.1: LOW})
+    assert "0.250 (lr 0.1), 0.500 (lr 1)" in text and text.endswith("test accuracy is the same.")
+    better = high | {"test_accuracy": [0.7, 0.99]}
+    assert experiments.order_text({1.0: better, 0.1: LOW}).endswith("test accuracy is another.")

@@ -32,11 +32,11 @@ def test_learning_rates_draw_one_curve_for_each_rate_and_split():
     assert fig.axes[0].get_yscale() == "log"
 
 
-def test_learning_rate_range_marks_the_edge_of_the_first_start():
+def test_learning_rate_range_marks_the_lowest_loss_of_the_first_start():
     first = pd.DataFrame(
         {"lr": [0.1, 1.0, 10.0], "train_loss": [2.0, 1.0, 3.0], "train_accuracy": [0.3, 0.5, 0.1]}
     )
     second = first.assign(train_loss=[1.0, 2.0, 3.0])
     left = plots.learning_rate_range({"required": first, "scaled": second}).axes[0]
-    edges = [line.get_xdata()[0] for line in left.lines if "edge" in line.get_label()]
-    assert edges == [1.0]
+    marked = [line.get_xdata()[0] for line in left.lines if "lowest" in line.get_label()]
+    assert marked == [1.0]

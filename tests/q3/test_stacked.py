@@ -3,7 +3,7 @@ import torch
 
 from hwlib.q3 import mlp
 from hwlib.q3.activations import sigmoid
-from hwlib.q3.stacked import StackedNetwork, train_each_rate
+from hwlib.q3.stacked import StackedNetwork
 
 RATES = [0.01, 0.1, 1.0]
 
@@ -34,12 +34,3 @@ def test_stack_trains_on_labels_and_on_one_hot_rows_alike():
         assert not torch.equal(networks.W1, before)
         trained.append(networks.W1)
     assert torch.equal(*trained)
-
-
-def test_the_same_seed_gives_the_same_histories(digits):
-    first, second = (train_each_rate([0.1], digits, 2, seed) for seed in (7, 7))
-    other = train_each_rate([0.1], digits, 2, seed=8)
-    assert first == second != other
-    assert {name: len(values) for name, values in first[0.1].items()} == dict.fromkeys(
-        mlp.FIGURES, 2
-    )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -53,3 +54,19 @@ def test_the_mean_colour_tells_dark_from_bright():
     assert colours.loc["a", ["red", "green", "blue"]].tolist() == pytest.approx(
         expected.tolist(), abs=1e-3
     )
+
+
+def test_sentences_say_what_the_tables_say(tmp_path):
+    cats = BigCats(random_set(5, 0), random_set(4, 1), random_set(8, 2))
+    assert "2 to 3 training pictures" in eda.balance_text(cats)
+    assert "is 25 percentage points" in eda.balance_text(cats)
+    one, two = (pd.DataFrame({"train": range(count)}) for count in (1, 2))
+    assert eda.format_text(one, 192).startswith("All files have one size, mode and type. Each")
+    assert eda.format_text(two, 192).startswith("2 kinds of files. Each picture is resized")
+
+
+@pytest.mark.parametrize(("across", "words"), [(0, "do not flatter"), (2, "a little too high")])
+def test_near_duplicates_across_splits_are_named(across, words):
+    table = pd.DataFrame({"pairs": [across, 0, 0, 7]})
+    text = eda.twins_text(table)
+    assert words in text and text.endswith("within the training set: 7.")

@@ -61,3 +61,10 @@ def test_parameter_table_adds_up():
     assert table.loc["stage3", "output"] == f"{cnn.WIDTHS[cnn.SIZE][-1]} × 4 × 4"
     rows = [int(value.replace(",", "")) for value in table["parameters"]]
     assert sum(rows[:-1]) == rows[-1] == cnn.count_parameters(network)
+
+
+def test_the_validation_curves_are_told_in_a_sentence():
+    history = {"validation_loss": [0.9, 0.3, 0.5], "validation_accuracy": [0.5, 0.8, 0.8]}
+    text = evaluation.curve_text(history, 3)
+    assert "accuracy 80.0%, in epoch 3" in text
+    assert "lowest in epoch 2 (0.300), 0.500 in the last epoch" in text

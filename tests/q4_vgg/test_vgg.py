@@ -139,3 +139,17 @@ EDGE = torch.tensor([-1.0, 0.0, 1.0])  # from left to right
 )
 def test_what_a_filter_answers_to(weights, words):
     assert vgg.filter_meaning(weights) == words
+
+
+def test_a_response_is_named_after_what_it_resembles_in_this_picture():
+    pixels = torch.zeros(256, 256, 3, dtype=torch.uint8)
+    pixels[:, 128:, 0] = 255  # red on the right half
+    picture = vgg.Picture("half.png", Image.fromarray(pixels.numpy()))
+    x = vgg.preprocess(picture.image)
+    outline = torch.zeros(224, 224)
+    outline[:, 111:113] = 1
+    maps = torch.stack([x[0], outline])
+    first, second = vgg.responses_text(picture, vgg.Responses(x, x, maps)).splitlines()
+    assert first.startswith("filter 1: resembles the red values most (correlation +1.00)")
+    assert first.endswith("right")
+    assert second.startswith("filter 2: resembles the outlines most") and "centre" in second

@@ -125,7 +125,10 @@ def test_progress_bars_are_not_kept_and_warnings_are(execute):
     alone = new_code_cell(bar)
     with_warning = new_code_cell(bar + "print('careful', file=sys.stderr)")
     shown = new_code_cell("print('100%|')\n1 + 1")
-    first, second, third = execute(alone, with_warning, shown)[-3:]
+    wiped = "for _ in tqdm(range(3), file=sys.stdout, leave=False):\n    pass\n"
+    on_stdout = new_code_cell(wiped + "print('done')")
+    first, second, third, fourth = execute(alone, with_warning, shown, on_stdout)[-4:]
+    assert [output.text for output in fourth.outputs] == ["done\n"]
     assert first.outputs == []
     assert [output.text.strip() for output in second.outputs] == ["careful"]
     assert [output.output_type for output in third.outputs] == ["execute_result"]
