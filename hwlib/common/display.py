@@ -34,6 +34,11 @@ def show_notice(data_source: str, vgg_weights: str) -> None:
     display(Markdown(f"> {notice}"))
 
 
+def show_text(text: str) -> None:
+    """Display a computed text as prose, each of its lines as a paragraph."""
+    display(Markdown(text.replace("\n", "\n\n")))
+
+
 class SourceStyle(Style):
     """Colours with a contrast of at least 7 on their own background, in light and dark pages."""
 
@@ -102,7 +107,7 @@ def show_source(*objects: Any) -> None:
         ranges = ", ".join(f"{a}-{b}" for a, b in zip(first, last, strict=True))
         source = f"# {path}, lines {ranges}\n\n" + "\n\n\n".join(sources)
         names = ", ".join(f"<code>{html.escape(name_of(item))}</code>" for item in items)
-        summary = f"Source of {names} ({path}, lines {ranges})"
+        summary = f"Source: {names} ({path}, lines {ranges})"
         forms = {"text/x-python": source, "text/html": folded("\n\n\n".join(sources), summary)}
         display(forms | {"text/plain": source}, raw=True)
 
@@ -111,10 +116,8 @@ def name_source(*objects: Any) -> None:
     """Display where helpers stand whose source is not shown: file and line, as links."""
     places = []
     for path, group in groupby(objects, source_path):
-        lines = [
-            f"[`{name_of(item)}`]({path}#L{line}) (line {line})"
-            for item in group
-            for _, line, _ in [source_lines(item)]
-        ]
-        places.append(f"`{path}`: {', '.join(lines)}")
-    display(Markdown("Not shown here: " + "; ".join(places) + "."))
+        starts = {name_of(item): source_lines(item)[1] for item in group}
+        links = ", ".join(f"[`{name}`]({path}#L{line})" for name, line in starts.items())
+        plural = "s" * (len(starts) > 1)
+        places.append(f"{links} ({path}, line{plural} {', '.join(map(str, starts.values()))})")
+    display(Markdown(f"Not shown here: {'; '.join(places)}."))

@@ -28,6 +28,8 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 LINE_STYLES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), "-"]
 SPLIT_LABELS = {"train": "training", "validation": "validation", "test": "test"}
 PNG_DPI = 96  # a browser shows it as large as the SVG
+# nbconvert's page leaves pictures of this kind wider than a telephone.
+SCREEN_CSS = ".jp-RenderedSVG img { max-width: 100%; height: auto }"
 UNITS = {"loss": "nats", "accuracy": "fraction"}
 STYLE: dict[Any, Any] = {
     "axes.grid": True,
@@ -51,6 +53,7 @@ def use_style() -> None:
     plt.rcParams.update(STYLE)
     if shell := get_ipython():
         shell.display_formatter.ipython_display_formatter.for_type(Figure, show_figure)
+        display({"text/html": f"<style>{SCREEN_CSS}</style>"}, raw=True)
 
 
 def show_figure(fig: Figure) -> None:
@@ -58,15 +61,16 @@ def show_figure(fig: Figure) -> None:
 
     It is kept as SVG and as PNG: the PDF takes the SVG, and browsers show the PNG in notebooks from
     elsewhere, whose SVG they do not trust. The bytes are the same every time: without date, and
-    without the version of matplotlib. On a narrow screen the SVG shrinks.
+    without the version of matplotlib. On a narrow screen it shrinks.
     """
     svg = print_figure(fig, fmt="svg", metadata={"Date": None, "Creator": None})
     png = print_figure(fig, fmt="png", base64=True, dpi=PNG_DPI, metadata={"Software": None})
     svg = svg.replace("<svg ", '<svg style="max-width: 100%; height: auto" ', 1)
     caption = str(fig.get_label())
     forms = {"image/svg+xml": svg, "image/png": png, "text/plain": f"<Figure: {caption}>"}
-    display(forms, raw=True)
-    style = "text-align: center; font-size: 90%; margin: 0 1em 1em"
+    alternative = {mime: {"alt": caption} for mime in forms if mime.startswith("image/")}
+    display(forms, metadata=alternative, raw=True)
+    style = "font-size: 90%; margin: 0 0 1em"
     text = f'<figcaption style="{style}">{html.escape(caption)}</figcaption>'
     if caption:
         display({"text/html": text, "text/plain": caption}, raw=True)
@@ -150,7 +154,7 @@ def training_curves(
     """Draw loss and accuracy of both splits against the epoch. Marked are ``best_epoch``, and the
     last epochs before the images grow.
     """
-    fig, axes = new_figure(1, 2, 7.2, 2.8)
+    fig, axes = new_figure(1, 2, 7.2, 2.4)
     for ax, (quantity, unit) in zip(axes, UNITS.items(), strict=True):
         for key in (key for key in history if key.endswith(quantity)):
             plot_epochs(ax, history[key], label=SPLIT_LABELS[key.split("_")[0]])

@@ -63,7 +63,10 @@ def test_helpers_are_named_with_a_link_to_their_line(displayed):
     (text,) = (output.data for output in displayed)
     (link,) = re.findall(r"\[`set_seed`\]\(hwlib/common/device.py#L(\d+)\)", text)
     lines = Path(device.__file__).read_text().splitlines()
-    assert lines[int(link) - 1].startswith("def set_seed(") and "`hwlib/common/files.py`" in text
+    assert (
+        lines[int(link) - 1].startswith("def set_seed(")
+        and f"(hwlib/common/device.py, line {link});" in text
+    )
 
 
 @pytest.mark.parametrize(
