@@ -148,19 +148,14 @@ def plot_epochs(ax: Axes, values: list[float], **options: Any) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def training_curves(
-    history: History, best_epoch: int | None = None, growth: Sequence[int] = ()
-) -> Figure:
-    """Draw loss and accuracy of both splits against the epoch. Marked are ``best_epoch``, and the
-    last epochs before the images grow.
+def training_curves(history: History, growth: Sequence[int] = ()) -> Figure:
+    """Draw loss and accuracy of both splits against the epoch, with a mark at the end of the last
+    epochs before the images grow.
     """
     fig, axes = new_figure(1, 2, 7.2, 2.4)
     for ax, (quantity, unit) in zip(axes, UNITS.items(), strict=True):
         for key in (key for key in history if key.endswith(quantity)):
             plot_epochs(ax, history[key], label=SPLIT_LABELS[key.split("_")[0]])
-        if best_epoch:
-            label = f"best epoch ({best_epoch})"
-            ax.axvline(best_epoch, color="grey", linestyle=":", label=label)
         for number, epoch in enumerate(growth):
             label = "_" if number else "pictures grow"  # "_" keeps it out of the legend
             ax.axvline(epoch + 0.5, color="black", linestyle="-.", linewidth=0.6, label=label)

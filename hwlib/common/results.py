@@ -74,7 +74,9 @@ class CatCurves(Figures):
 
 
 class CatResults(Figures):
-    """Question 4.I: the network that is handed in; ``test_pictures`` is a hash of the test set."""
+    """Question 4.I: the network that is handed in. ``best_epoch`` is the one that its weights are
+    from, the last of the training; ``test_pictures`` is a hash of the test set.
+    """
 
     parameters: int
     best_epoch: int

@@ -2,7 +2,7 @@
 than one.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,6 @@ class TrainingState:
     scaler: torch.amp.GradScaler
     ensemble: Tensor
     history: History
-    best_epoch: int = 0
-    best_state: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def network(self) -> nn.Module:
@@ -57,8 +55,6 @@ class TrainingState:
             "scaler": self.scaler.state_dict(),
             "ensemble": self.ensemble,
             "history": self.history,
-            "best_epoch": self.best_epoch,
-            "best_state": self.best_state,
             "random_state": torch.get_rng_state(),
         }
 
@@ -73,8 +69,7 @@ class TrainingState:
         if content["scaler"]:  # a training may move to a device that needs none, or needs one now
             self.scaler.load_state_dict(content["scaler"])
         self.ensemble.copy_(content["ensemble"])
-        for name in ("history", "best_epoch", "best_state"):
-            setattr(self, name, content[name])
+        self.history = content["history"]
 
 
 def layout(value: Any) -> Any:
@@ -108,7 +103,6 @@ def expected_layout(state: TrainingState, saved: Content) -> Any:
     """
     content, epochs = state.content(), len(saved["history"]["train_loss"])
     content["history"] = dict.fromkeys(state.history, [0.0] * epochs)
-    content["best_state"] = content["average"]
     content["scaler"] = torch.amp.GradScaler("cpu").state_dict() if saved["scaler"] else {}
     content["optimizers"] = [
         optimizer.state_dict() | {"state": expected_moments(optimizer, other)}

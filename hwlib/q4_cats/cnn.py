@@ -1,5 +1,6 @@
 """The big-cats network (Question 4.I). This file needs torch only and is handed in beside its
-weights. Its pictures are RGB, with values in [0, 1], of shape (B, 3, H, W):
+weights. Its pictures are RGB of shape (B, 3, H, W), from 48 pixels a side, with values by any of
+the usual conventions (CONVENTIONS):
 
     network = BigCatsNet()
     network.load_state_dict(torch.load("HW1_ID1_ID2_Q4.pkl", weights_only=True))
@@ -23,7 +24,17 @@ CLASS_NAMES = [
     "TIGER",
 ]
 IMAGE_SIZE = 192  # pixels of a side, in memory
-VIEWS = (IMAGE_SIZE, 160)  # a picture is judged by all of it and by its central 160 pixels
+SMALLEST = 48  # pixels of a side that are still taken
+VIEWS = (1, 5 / 6)  # a picture is judged by all of it and by its middle
+CONVENTIONS = {  # lowest and highest value; deviation and mean by channel, which lead to [0, 1]
+    "[0, 1]": ((0, 1), (1, 1, 1), (0, 0, 0)),
+    "normalised by 0.5": ((-1, 1), (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "normalised by ImageNet's figures": (
+        (-2.12, 2.65), (0.229, 0.224, 0.225), (0.485, 0.456, 0.406)
+    ),
+    "0 to 255": ((0, 255), (1 / 255, 1 / 255, 1 / 255), (0, 0, 0)),
+}  # fmt: skip
+TOLERANCE = 0.25  # by which values may leave their range, as after a bicubic resize
 WIDTHS = {  # channels of the stem and of the three stages
     "small": (8, 16, 24, 31),  # 24,948 parameters
     "medium": (8, 24, 32, 48),  # 47,123
@@ -92,18 +103,53 @@ def inverted_residual(inputs: int, outputs: int, expansion: float, stride: int =
     return Residual(*layers) if stride == 1 and inputs == outputs else nn.Sequential(*layers)
 
 
-def centre_crop(x: Tensor, side: int) -> Tensor:
-    """Return the central ``side`` x ``side`` pixels of pictures (B, 3, H, W)."""
-    top, left = ((pixels - side) // 2 for pixels in x.shape[-2:])
-    return x[..., top : top + side, left : left + side]
+def as_fractions(x: Tensor) -> Tensor:
+    """Return pictures (B, 3, H, W), uint8 or of any of the ``CONVENTIONS``, as floats in [0, 1].
+
+    The range of the whole batch decides: the first convention that it fits into. It cannot tell a
+    batch without a dark pixel that is normalised (no value below -0.25) from one in [0, 1], nor one
+    normalised by ImageNet's figures without contrast from one by 0.5, nor black from 0 to 255.
+
+    Raises:
+        ValueError: another shape, sides below ``SMALLEST``, or values of no convention.
+    """
+    if x.dim() != 4 or x.shape[1] != 3 or min(x.shape) < 1 or min(x.shape[2:]) < SMALLEST:
+        expected = f"(B, 3, H, W) with sides of at least {SMALLEST} pixels"
+        raise ValueError(f"Give pictures of shape {expected}, not {tuple(x.shape)}.")
+    if x.dtype == torch.uint8:
+        return x / 255
+    low, high = (value.item() for value in x.aminmax())
+    for (lowest, highest), deviation, mean in CONVENTIONS.values():
+        if lowest - TOLERANCE <= low and high <= highest + TOLERANCE:
+            return x * x.new_tensor(deviation).view(3, 1, 1) + x.new_tensor(mean).view(3, 1, 1)
+    known = "; ".join(CONVENTIONS)
+    raise ValueError(f"Give values by one of these: {known}; not from {low:.3g} to {high:.3g}.")
+
+
+def resize(x: Tensor) -> Tensor:
+    """Return pictures (B, 3, H, W) as (B, 3, S, S). S is ``IMAGE_SIZE``, as in the training, but
+    less for pictures of fewer than 128 pixels a side: enlarged that far, they would be all blur.
+    """
+    size = IMAGE_SIZE if min(x.shape[2:]) >= 128 else IMAGE_SIZE * 3 // 4
+    if x.shape[2:] == (size, size):
+        return x
+    mode = "bicubic" if min(x.shape[2:]) < size else "bilinear"  # as the pictures in memory
+    return F.interpolate(x, (size, size), mode=mode, antialias=True).clamp(0, 1)
+
+
+def centre_crop(x: Tensor, share: float) -> Tensor:
+    """Return the middle of square pictures (B, 3, S, S), a share of their sides."""
+    side = round(x.shape[-1] * share)
+    first = (x.shape[-1] - side) // 2
+    return x[..., first : first + side, first : first + side]
 
 
 class BigCatsNet(nn.Module):
-    """Classify ten species of big cats: (B, 3, H, W) RGB in [0, 1] to logits (B, 10).
+    """Classify ten species of big cats: RGB pictures (B, 3, H, W) to logits (B, 10).
 
-    Normalisation is part of the network. In evaluation mode so are the resize to ``IMAGE_SIZE`` and
-    the average over two views, the whole picture and its middle, and over their mirror images, so
-    nobody can preprocess it wrongly.
+    Normalisation is part of the network. In evaluation mode so are the way back from other
+    conventions to [0, 1], the resize and the average over two views, the whole
+    picture and its middle, so that nobody can preprocess it wrongly.
 
     Args:
         num_classes: number of logits.
@@ -135,13 +181,14 @@ class BigCatsNet(nn.Module):
         return x
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits (B, 10) of RGB pictures in [0, 1], (B, 3, H, W)."""
+        """Return logits (B, 10) of RGB pictures (B, 3, H, W); while training they are floats in
+        [0, 1] and are taken as they are.
+        """
         if self.training:
             return self.head(self.feature_map(x))
-        if x.shape[-2:] != (IMAGE_SIZE, IMAGE_SIZE):
-            x = F.interpolate(x, (IMAGE_SIZE, IMAGE_SIZE), mode="bilinear", antialias=True)
-        views = [centre_crop(picture, side) for side in VIEWS for picture in (x, x.flip(-1))]
-        return torch.stack([self.head(self.feature_map(view)) for view in views]).mean(0)
+        x = resize(as_fractions(x))
+        views = [self.feature_map(centre_crop(x, share)) for share in VIEWS]
+        return torch.stack([self.head(view) for view in views]).mean(0)
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -102,14 +102,14 @@ def class_activation_maps(network: BigCatsNet, images: Tensor, classes: Tensor) 
     return F.interpolate(maps.unsqueeze(1), images.shape[-2:], mode="bilinear").squeeze(1)
 
 
-def curve_text(history: History, best_epoch: int) -> str:
-    """Return in a sentence what the validation curves did: best accuracy, lowest and last loss."""
+def curve_text(history: History) -> str:
+    """Return in sentences what the validation curves did: last and best accuracy and loss."""
     loss, accuracy = history["validation_loss"], history["validation_accuracy"]
     lowest = min(loss)
     return (
-        f"Best validation accuracy {max(accuracy):.1%}, in epoch {best_epoch}, whose weights are "
-        f"kept. Validation loss: lowest in epoch {loss.index(lowest) + 1} ({lowest:.3f}), "
-        f"{loss[-1]:.3f} in the last epoch."
+        f"Validation accuracy: {accuracy[-1]:.1%} after the last epoch, whose weights are handed "
+        f"in; {max(accuracy):.1%} at best. Validation loss: {loss[-1]:.3f} in the end, lowest in "
+        f"epoch {loss.index(lowest) + 1} ({lowest:.3f})."
     )
 
 
@@ -150,10 +150,12 @@ def accuracy_table(network: nn.Module, validation: Score, test: Score) -> pd.Dat
 def cnn_claims(
     network: nn.Module, trained: TrainingResult, validation: Score, test: Score
 ) -> dict[str, Any]:
-    """Return what the homework claims of its network, for ``results.json``."""
+    """Return what the homework claims of its network, for ``results.json``; ``best_epoch`` is the
+    one whose weights are handed in, the last.
+    """
     return {
         "parameters": count_parameters(network),
-        "best_epoch": trained.best_epoch,
+        "best_epoch": len(trained.history["validation_accuracy"]),
         "validation_accuracy": validation.accuracy,
         "test_accuracy": test.accuracy,
         "test_correct": test.correct,

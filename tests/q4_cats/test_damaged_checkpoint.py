@@ -10,7 +10,7 @@ from hwlib.q4_cats import cnn, training
 def train_a_little(checkpoint) -> int:
     """Number of epochs done, of two, with a tiny network and set."""
     torch.manual_seed(0)
-    images = torch.randint(0, 256, (20, 3, 16, 16), dtype=torch.uint8)
+    images = torch.randint(0, 256, (20, 3, 48, 48), dtype=torch.uint8)
     pictures = ImageSet(images, torch.arange(20) % 2, [], ["A", "B"])
     recipe = training.Recipe(epochs=2, sizes=((16, 1.0),), batch_size=10)
     net = lambda: cnn.BigCatsNet(2, (4, 4, 4, 4))  # noqa: E731

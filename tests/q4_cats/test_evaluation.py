@@ -64,7 +64,7 @@ def test_parameter_table_adds_up():
 
 
 def test_the_validation_curves_are_told_in_a_sentence():
-    history = {"validation_loss": [0.9, 0.3, 0.5], "validation_accuracy": [0.5, 0.8, 0.8]}
-    text = evaluation.curve_text(history, 3)
-    assert "accuracy 80.0%, in epoch 3" in text
-    assert "lowest in epoch 2 (0.300), 0.500 in the last epoch" in text
+    history = {"validation_loss": [0.9, 0.3, 0.5], "validation_accuracy": [0.5, 0.8, 0.7]}
+    text = evaluation.curve_text(history)
+    assert "accuracy: 70.0% after the last epoch" in text and "80.0% at best" in text
+    assert "0.500 in the end, lowest in epoch 2 (0.300)" in text

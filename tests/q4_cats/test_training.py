@@ -5,11 +5,11 @@ from unittest.mock import patch
 
 import pytest
 import torch
-from q4_cats.toys import RECIPE, small_network, toy_set
+from q4_cats.toys import RECIPE, same, small_network, toy_set
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from hwlib.q4_cats import augment, evaluation, parallel, training
+from hwlib.q4_cats import augment, cnn, parallel, training
 
 
 def plain_network() -> nn.Module:
@@ -50,6 +50,13 @@ def test_in_the_last_epoch_the_share_of_self_distillation_is_just_below_its_larg
     state.history["train_loss"] = [0.0] * 119
     targets = training.distilled_targets(state, train.labels, recipe)
     assert 1 - targets.sum(1)[0].item() == pytest.approx(0.793, abs=5e-4)
+
+
+def test_every_size_has_a_recipe_and_only_the_large_one_pastes_boxes():
+    recipes = {size: make(epochs=9) for size, make in training.RECIPES.items()}
+    assert recipes.keys() == cnn.WIDTHS.keys()
+    assert [size for size, recipe in recipes.items() if recipe.cutmix_share] == ["large"]
+    assert recipes["large"] == training.Recipe(epochs=9)
 
 
 def test_pictures_grow_during_the_training():
@@ -141,25 +148,22 @@ def test_right_is_the_label_of_the_larger_part_of_a_picture(side, right):
     assert sums[1] == right
 
 
-def test_training_learns_and_keeps_the_last_of_the_best_epochs():
-    result = training.train_classifier(small_network, toy_set(64, 0), toy_set(20, 1), RECIPE)
-    accuracy = result.history["validation_accuracy"]
-    assert accuracy[result.best_epoch - 1] == max(accuracy) == 1
-    assert 1 not in accuracy[result.best_epoch :]
+def test_training_learns_and_hands_in_the_average_after_the_last_epoch():
+    valid = toy_set(20, 1)
+    result = training.train_classifier(small_network, toy_set(64, 0), valid, RECIPE)
     network = small_network()
     network.load_state_dict(result.state_dict)
-    assert evaluation.score_network(network, toy_set(20, 1)).correct == 20
+    figures = training.validate(network, valid)
+    last = result.history["validation_loss"][-1], result.history["validation_accuracy"][-1]
+    assert figures == pytest.approx(last) and last[1] == 1
 
 
-def test_among_equally_good_epochs_the_last_is_kept():
-    state = training.initial_state(small_network, toy_set(4, 0), RECIPE, "cpu")
-    for epoch, accuracy in enumerate((0.5, 0.9, 0.8, 0.9, 0.7), 1):
-        state.average.load_state_dict({k: v + epoch for k, v in state.average.state_dict().items()})
-        training.record_epoch(state, (1.0, 0.5, float(epoch), accuracy))
-        if epoch == 4:
-            kept = {name: value.clone() for name, value in state.average.state_dict().items()}
-    assert state.best_epoch == 4
-    assert all(torch.equal(state.best_state[name], value) for name, value in kept.items())
+def test_validation_pictures_change_nothing_in_the_weights():
+    first, second = (
+        training.train_classifier(small_network, toy_set(33, 0), valid, RECIPE).state_dict
+        for valid in (toy_set(20, 1), toy_set(4, 2))
+    )
+    assert same(first, second)
 
 
 def test_two_threads_train_like_one(use_threads):
