@@ -132,7 +132,7 @@ def show_picture(ax: Axes, pixels: Tensor, title: str = "") -> None:
 def picture_grid(images: Tensor, titles: list[str], caption: str, title_lines: int = 1) -> Figure:
     """Draw pictures (N, 3, S, S) row by row, five in each, each under its title."""
     rows, columns = -(-len(images) // 5), min(len(images), 5)
-    width, height = 7.2 / 5, 7.2 / 5 + 0.17 * title_lines
+    width, height = 1.2, 1.2 + 0.17 * title_lines
     fig, axes = new_figure(rows, columns, columns * width, rows * height)
     for ax in axes:
         ax.axis("off")

@@ -140,6 +140,8 @@ def same_distance(histories: dict[float, History]) -> pd.DataFrame:
                 "test accuracy, slow": histories[slow]["test_accuracy"][factor - 1],
                 "test accuracy, fast": histories[fast]["test_accuracy"][0],
             }
+    if not rows:
+        return pd.DataFrame({"": "–"}, index=["no two rates to compare within these epochs"])
     return pd.DataFrame.from_dict(rows, orient="index").map("{:.4f}".format)
 
 

@@ -72,11 +72,11 @@ def mistake_grid(score: Score, part: ImageSet) -> Figure | Markdown:
     names = class_labels(part.class_names)
     labels, answers = part.labels[chosen], score.probabilities[chosen].max(dim=1)
     titles = [
-        f"{names[label]}\ntaken for\n{names[answer]} ({probability:.0%})"
+        f"{names[label]}\ntaken for\n{names[answer]}\n({probability:.0%})"
         for label, probability, answer in zip(labels, *answers, strict=True)
     ]
     caption = "Mistakes on the test set, the most confident one first."
-    return picture_grid(part.images[chosen], titles, caption, title_lines=3)
+    return picture_grid(part.images[chosen], titles, caption, title_lines=4)
 
 
 def class_activation(network: BigCatsNet, score: Score, part: ImageSet) -> Figure:

@@ -13,7 +13,7 @@ BINS = np.linspace(-2.2, 2.8, 51)  # of normalised values, a tenth each
 
 def picture_row(pictures: list[Picture]) -> Figure:
     """Show pictures as their files hold them, with name and size."""
-    fig, axes = new_figure(1, len(pictures), 3.0 * len(pictures), 2.4)
+    fig, axes = new_figure(1, len(pictures), 2.8 * len(pictures), 2.0)
     for ax, (name, image) in zip(axes, pictures, strict=True):
         pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
         show_picture(ax, pixels, f"{name}, {image.width} × {image.height}")
@@ -23,7 +23,7 @@ def picture_row(pictures: list[Picture]) -> Figure:
 
 def preprocessed(pictures: list[Picture]) -> Figure:
     """Show what VGG16 sees: centre crops, and histograms of the values by channel."""
-    fig, axes = new_figure(1, 2 * len(pictures), 3.6 * len(pictures), 2.0)
+    fig, axes = new_figure(1, 2 * len(pictures), 3.6 * len(pictures), 1.9)
     for left, right, (name, image) in zip(axes[::2], axes[1::2], pictures, strict=True):
         x = preprocess(image)
         show_picture(left, undo_normalisation(x), f"{name}, centre {CROP} × {CROP}")
@@ -32,7 +32,7 @@ def preprocessed(pictures: list[Picture]) -> Figure:
             centres = (edges[1:] + edges[:-1]) / 2
             right.plot(centres, counts / 1000, color=colour, linestyle=style)
         right.set(xlabel="normalised value", ylabel="thousand pixels\nper 0.1")
-    fig.legend(list(CHANNELS), loc="outside upper center", ncols=3, fontsize=7)
+    fig.legend(list(CHANNELS), loc="outside upper center", ncols=3, fontsize=8.5)
     caption = "What VGG16 sees of each bird, and the distribution of its normalised values."
     return finish(fig, caption)
 
@@ -45,7 +45,7 @@ def filter_responses(first: Responses) -> Figure:
         *planes, last = axes[4 * n : 4 * n + 4]
         for ax, plane, name in zip(planes, weights, CHANNELS, strict=True):
             text = "{:.2f}".format
-            show_values(ax, plane, text, fontsize=7, cmap="PuOr", vmin=-limit, vmax=limit)
+            show_values(ax, plane, text, fontsize=8, cmap="PuOr", vmin=-limit, vmax=limit)
             ax.set_title(f"filter {n + 1}, {name}", fontsize=8)
         strongest = response.abs().quantile(0.99).item()
         image = show_values(last, response, cmap="gray", vmin=-strongest, vmax=strongest)

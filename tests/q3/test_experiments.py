@@ -24,6 +24,7 @@ def test_equal_distances_give_equal_losses(digits):
     slow, fast = float(row["test loss, slow"]), float(row["test loss, fast"])
     assert slow == pytest.approx(histories[0.01]["test_loss"][2], abs=1e-4)
     assert slow == pytest.approx(fast, rel=0.1)
+    assert experiments.same_distance({0.1: histories[0.01]}).index[0].startswith("no two rates")
 
 
 def test_learning_rate_range_test_finds_an_edge(digits):
