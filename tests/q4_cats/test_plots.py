@@ -43,7 +43,7 @@ def test_the_confusion_matrix_shows_its_counts_and_leaves_zeros_out(part):
 
 def test_mistakes_are_shown_with_both_names_or_there_is_a_sentence(part):
     fig = plots.mistake_grid(score_of(part, [0, 0, 1, 1, 1, 2]), part)
-    assert titles(fig) == ["lions\ntaken for\npuma (80%)"]
+    assert titles(fig) == ["lions\ntaken for\npuma\n(80%)"]
     none = plots.mistake_grid(score_of(part, part.labels.tolist()), part)
     assert isinstance(none, Markdown) and none.data == "There is no mistake among 6 pictures."
 
