@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from hwlib.pdf.chemistry import chemistry, physical_unit
 from hwlib.pdf.diagrams import diagram
-from hwlib.pdf.markup import escaped, join, quoted, wrap
+from hwlib.pdf.markup import BREAK, escaped, join, quoted, wrap
 from hwlib.pdf.stream import Stream, TexError, tokenize
 from hwlib.pdf.symbols import (
     ACCENTS,
@@ -31,6 +31,7 @@ from hwlib.pdf.symbols import (
 )  # fmt: skip
 
 LONG = 60  # parts of a formula that may be too wide
+LONG_FENCE, LONG_FRACTION = 12, 40  # parts within delimiters, and above or below a rule
 DEEPEST = 60  # groups within groups
 MATRICES = {
     "matrix": "", "pmatrix": "()", "bmatrix": "[]", "Bmatrix": "{}", "vmatrix": "||",
@@ -168,6 +169,14 @@ class Rows:
         return self
 
 
+def breakable_pieces(parts: list[str]) -> list[str]:
+    """Return the pieces between which lines may be broken, also behind commas."""
+    pieces = (piece for part in parts for piece in part.split(BREAK) if piece.strip())
+    return [
+        part for piece in pieces for part in ([piece, "breakable"] if piece == r"\," else [piece])
+    ]
+
+
 class Translator:
     """Reads the tokens of one formula; methods return Typst's mathematics."""
 
@@ -210,7 +219,7 @@ class Translator:
         while True:
             first_tag = len(self.tags)
             parts = self.parts(inner)
-            rows.parts[-1] += [part for part in parts if part.strip()]
+            rows.parts[-1] += breakable_pieces(parts)
             rows.cells[-1].append(join(parts))
             item = self.stream.peek()
             is_last = item in ends or not item
@@ -263,7 +272,7 @@ class Translator:
         self.stream.rest.pop()
         if item == "{":
             return self.group()
-        return item if item.isdigit() else self.nucleus(item)  # one digit: \frac12
+        return item if item.isdigit() else join([self.nucleus(item)])  # one digit: \frac12
 
     def plain_argument(self) -> str:
         """Return an argument as it is written."""
@@ -336,7 +345,8 @@ class Translator:
         if base in (r"\|", "‖"):  # the right one of a pair, as in |x|_2
             base = f'class("closing", {base})'
         scripts = [f"t: {upper}"] * bool(upper) + [f"b: {lower}"] * bool(lower)
-        return f"attach({base or chr(34) * 2}, {', '.join(scripts)})"
+        before, cut, base = base.rpartition(BREAK)
+        return f"{before}{cut}attach({base or chr(34) * 2}, {', '.join(scripts)})"
 
     def read_scripts(self, base: str) -> tuple[str, str, str]:
         """Return a nucleus, and its upper and its lower script."""
@@ -374,10 +384,30 @@ class Translator:
         """Return a fraction."""
         if name == "cfrac":
             self.stream.optional()
+        if self.loose and (broken := self.broken_fraction()):
+            return broken
         fraction = f"frac({self.argument()}, {self.argument()})"
         return {"dfrac": "display", "cfrac": "display", "tfrac": "inline"}.get(name, "") + (
             f"({fraction})" if name in ("dfrac", "cfrac", "tfrac") else fraction
         )
+
+    def broken_fraction(self) -> str:
+        """Return a fraction that is far too wide as a quotient, which can be broken; "" if it is
+        not, and nothing is read.
+        """
+        place = list(self.stream.rest)
+        sides = [self.pieces_of(self.stream.argument()) for _ in range(2)]
+        if max(map(len, sides)) < LONG_FRACTION:
+            self.stream.rest = place
+            return ""
+        upper, lower = (open_fence(r"\(", pieces, r"\)") for pieces in sides)
+        return f"{upper}{BREAK}\\/{BREAK}{lower}"
+
+    def pieces_of(self, tokens: list[str]) -> list[str]:
+        """Return the parts of tokens that were read, between which they may be broken."""
+        other = Translator(tokens, self.numbers, self.loose)
+        other.depth = self.depth + 1
+        return [piece for line in other.rows(()).parts for piece in line]
 
     def general_fraction(self, _: str) -> str:
         r"""Return ``\genfrac`` with its delimiters."""
@@ -423,7 +453,7 @@ class Translator:
         single = len(rows.cells) == 1 and len(rows.cells[0]) == 1
         inner = rows.cells[0][0] if single else stacked(rows.cells)
         if self.loose and single:
-            return loose_fence(left, inner, right)
+            return loose_fence(left, inner, right, rows.parts[0])
         return "lr(" + join([left or '""', inner, right or '""']) + ")"
 
     def middle(self, _: str) -> str:
@@ -610,7 +640,10 @@ class Translator:
 
     def text(self, name: str) -> str:
         """Return text in a font of text."""
-        return in_text_font(name, self.text_argument())
+        text = self.text_argument()
+        if self.loose and not TEXT_FONTS[name] and text.startswith('"') and text.count('"') == 2:
+            return BREAK.join(f"{quoted(word)}{BREAK}breakable" for word in text[1:-1].split(" "))
+        return in_text_font(name, text)
 
     def text_argument(self) -> str:
         """Return an argument that is text, in which mathematics may stand between dollars."""
@@ -756,11 +789,26 @@ def matrix(rows: Rows, kind: str, columns: str, loose: bool = False) -> str:
     return matrix_part(rows, kind, columns, slice(0, width))
 
 
-def loose_fence(left: str, inner: str, right: str) -> str:
+def open_fence(left: str, pieces: list[str], right: str) -> str:
+    """Return pieces between delimiters so that they can be broken; these are as tall as what stands
+    in them mostly is.
+    """
+    is_tall = any(name in piece for piece in pieces for name in ("frac(", "mat(", "limits("))
+
+    def side(delimiter: str, kind: str) -> str:
+        sized = f"lr(size: #2.4em, {delimiter})" if is_tall else delimiter
+        return f'class("{kind}", {sized})' if delimiter else ""
+
+    return BREAK.join([side(left, "opening"), *pieces, side(right, "closing")])
+
+
+def loose_fence(left: str, inner: str, right: str, pieces: list[str]) -> str:
     """Return what stands between delimiters so that it can be broken."""
     open_sides = "mat(delim: #(none, none)"
     if not inner.startswith(f"display({open_sides}"):
-        return join([left, inner, right])
+        if len(pieces) < LONG_FENCE:
+            return "lr(" + join([left or '""', inner, right or '""']) + ")"
+        return open_fence(left, pieces, right)
     first, *others = inner.split(" \\ ")
     chunks = [first.replace("#(none", f"#({option(left[-1:])}", 1), *others]
     chunks[-1] = chunks[-1].replace("none)", f"{option(right[-1:])})", 1)

@@ -2,6 +2,8 @@
 
 import unicodedata
 
+BREAK = "\x1f"  # within a part of a formula: a line may be broken there
+
 
 def quoted(text: str) -> str:
     """Return a Typst string."""
@@ -19,7 +21,10 @@ def escaped(character: str) -> str:
 
 
 def join(parts: list[str]) -> str:
-    """Return parts side by side, with blanks only where two names would become one."""
+    """Return parts side by side, with blanks only where two names would become one; they can no
+    longer be broken.
+    """
+    parts = [piece for part in parts for piece in part.split(BREAK)]
     result = ""
     for part in filter(None, parts):
         ends_name = result and (f"a{result[-1]}".isidentifier() or result[-1] == ".")

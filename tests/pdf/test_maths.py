@@ -7,6 +7,7 @@ import pypdfium2
 import pytest
 from nbformat.v4 import new_markdown_cell
 from pdf.helpers import blocks_of, code, convert, describe, result, text_of
+from pypdfium2.raw import FPDFText_GetFontSize as get_font_size
 
 from hwlib.pdf.compiler import compile_document
 from hwlib.pdf.formula_proof import count_signs, read_tags, wanted_signs
@@ -183,3 +184,24 @@ def test_a_commutative_diagram_is_a_table_of_its_arrows():
     assert second.index("g lr(") < second.index("↓") < second.index("↑") < second.index("h")
     assert third.startswith("C, ") and "stretch(\\=" in third
     assert sorted(shown(tex)) == sorted("Af→Bg↓↑hC=D")
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        r"\text{" + "words of a sentence " * 12 + "}",
+        r"\left("
+        + r", \  ".join(rf"\frac{{x^{{{n}}}}}{{{n}}} + 1" for n in range(30))
+        + r"\right)",
+        "[" + ",".join(map(str, range(80))) + "]",
+        r"\frac{" + "+".join(f"a_{{{n}}}" for n in range(60)) + "}{b}",
+    ],
+)
+def test_what_is_far_too_wide_is_broken_and_not_set_smaller(tex):
+    (page,) = pypdfium2.PdfDocument(convert(new_markdown_cell(f"# T\n\n$${tex}$$")))
+    text = page.get_textpage()
+    boxes = [text.get_charbox(n) for n in range(text.count_chars())]
+    assert max(right for _, _, right, _ in boxes) < page.get_width() - 55
+    sizes = [get_font_size(text, n) for n in range(text.count_chars())]
+    assert max(size for size in sizes if size < 20) == pytest.approx(10.5)
+    assert min(size for size in sizes if size > 1) > 5  # of scripts; blanks have none
