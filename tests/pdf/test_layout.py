@@ -290,3 +290,12 @@ def test_no_attribute_becomes_code(text):
     document = describe(new_markdown_cell(text))
     assert len(document.blocks) == 1
     assert compile_document(document)[1].warnings == []  # nothing is printed as it was written
+
+
+def test_the_ends_of_code_in_a_text_are_not_parted():
+    for length in range(45, 60, 3):
+        lines = "\n".join(f"line{n}" for n in range(length))
+        pages = pypdfium2.PdfDocument(convert_text(f"# T\n\n## Part\n\n```\n{lines}\n}}\n```"))
+        counts = [page.get_textpage().get_text_range().count("line") for page in pages]
+        assert len(counts) == 1 or counts[-1] >= 4, counts
+    assert text_of(convert_text(f"```\n{'x ' * 20_000}end\n```")).count("end") == 1
