@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from pylatexenc.latex2text import LatexNodes2Text
 
-from hwlib.pdf.formulas import ALIGNED, MATRICES, Setting, translate
+from hwlib.pdf.formulas import Setting, translate
+from hwlib.pdf.matrices import ALIGNED, MATRICES
 from hwlib.pdf.pandoc import FormulaPlace
 from hwlib.pdf.stream import TexError
 from hwlib.pdf.tex import DEFINITIONS, Expansion, defined_macros
