@@ -1,4 +1,5 @@
-"""The command line: ``hwlib export|verify|grade|fetch|params|sweep``, or ``python -m hwlib ...``.
+"""The command line: ``hwlib export``, ``verify``, ``grade``, ``fetch``, ``params``, ``sweep`` and
+``pack``, or ``python -m hwlib ...``.
 
 Modules that load torch are imported where they are used, so that a wrong parameter is refused at
 once.
@@ -336,6 +337,32 @@ def params(profile: str, overrides: tuple[tuple[str, str], ...]) -> None:
     """Print every parameter's value under PROFILE, and where it is from."""
     for name, value, source in explain(profile, overrides):
         click.echo(f"{name:<15}{value!s:<39}  {source}")
+
+
+@main.command(name="pack")
+@click.argument("profile", default="demo")
+@set_parameters
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=f"out/{NOTEBOOK.name}",
+    help="The notebook file.",
+)
+@set_notebook
+def pack_notebook(
+    profile: str, overrides: tuple[tuple[str, str], ...], out: Path, notebook: Path
+) -> None:
+    """Write one notebook file that carries the library, for Colab, Kaggle or an empty folder.
+
+    It has the values of PROFILE in its first cell: with demo it runs without any data; the one for
+    students is made by: pack submission. It installs what is missing except torch, and its last
+    cell makes the files that are handed in.
+    """
+    from hwlib.submission.pack import pack
+
+    path = pack(load_profile(profile, overrides), out, notebook)
+    click.echo(f"  {path}  ({path.stat().st_size / 1000:,.0f} kB)")
+    click.echo("Upload it to Colab or Kaggle, or open it in any Jupyter, and run all cells.")
 
 
 @main.command(name="sweep")

@@ -21,6 +21,13 @@ from hwlib.run.parameters import Parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 STEM = "HW1_ID1_ID2"  # of the files of a pair who have not said their numbers
+# The interpreter of the tests may know the checkout by its installation; this makes it forget.
+FORGET = f"""
+import sys
+sys.path[:] = [path for path in sys.path if path != {str(ROOT)!r}]
+sys.meta_path[:] = [finder for finder in sys.meta_path if "__editable__" not in str(finder)]
+sys.path_hooks[:] = [hook for hook in sys.path_hooks if "__editable__" not in str(hook)]
+"""
 
 
 def run_hwlib(*arguments: object, cwd: Path = ROOT, **options) -> subprocess.CompletedProcess:

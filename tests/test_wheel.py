@@ -7,17 +7,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from support import ROOT
+from support import FORGET, ROOT
 
 from hwlib.common.project import NOTEBOOK
-
-# The interpreter of the tests may know the checkout by its installation; this makes it forget.
-FORGET = f"""
-import sys
-sys.path[:] = [path for path in sys.path if path != {str(ROOT)!r}]
-sys.meta_path[:] = [finder for finder in sys.meta_path if "__editable__" not in str(finder)]
-sys.path_hooks[:] = [hook for hook in sys.path_hooks if "__editable__" not in str(hook)]
-"""
 
 
 @pytest.fixture(scope="module")

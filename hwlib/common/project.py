@@ -19,9 +19,12 @@ STEM = re.compile("HW1_({})_({})".format(*ID_PATTERNS))
 ENDINGS = (".ipynb", ".pdf", ".py", "_Q3.pkl", "_Q4.pkl")  # of the files in the zip, in its order
 ENDING_OF = {"q3": ("_Q3.pkl",), "q4": ("_Q4.pkl", ".py")}  # what one question alone makes
 RESULTS = "results.json"
+CHECKPOINT = "cnn_checkpoint.pt"  # of the big cats' training, beside its weights
+UNFINISHED = ".partial"  # the folder of an export's files that have not got their final names
 
+BY_HAND = "none: run cell by cell, or by papermill"  # stands for the command of such a run
 LOCATIONS = ("data_dir", "output_dir")  # parameters that say where files are
-WITHOUT_EFFECT = (*LOCATIONS, "hwlib_url", "command")  # parameters that change no figure
+WITHOUT_EFFECT = (*LOCATIONS, "make_files", "command")  # parameters that change no figure
 
 
 def stem_of(id1: str, id2: str) -> str:

@@ -50,16 +50,26 @@ def detect_runtime() -> Runtime:
     return Runtime("local", Path.cwd(), "")
 
 
-def notebook_requirements() -> list[str]:
-    """Return the requirements of the notebook, as ``papermill>=2.5``: of an installed ``hwlib``
-    those of its package, otherwise the first paragraph of ``requirements.txt`` beside it.
+def requirements_text() -> str:
+    """Return a line for each package that is required, as ``papermill>=2.5``: first the notebook's,
+    then, after an empty line, those of the export. An installed ``hwlib`` keeps all together.
     """
-    try:
-        lines = metadata.requires("hwlib") or []
-    except metadata.PackageNotFoundError:
-        text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-        lines = text.split("\n\n")[0].splitlines()
-    return [line for line in lines if "extra ==" not in line and not line.startswith("#")]
+    file = ROOT / "requirements.txt"
+    if file.is_file():
+        return file.read_text(encoding="utf-8")
+    return "\n".join(line for line in metadata.requires("hwlib") or [] if "extra ==" not in line)
+
+
+def notebook_requirements() -> list[str]:
+    """Return what the notebook requires."""
+    lines = requirements_text().split("\n\n")[0].splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def export_requirements() -> list[str]:
+    """Return what the notebook and the export require."""
+    lines = requirements_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def is_installed(requirement: str) -> bool:
@@ -71,13 +81,13 @@ def is_installed(requirement: str) -> bool:
     return True
 
 
-def missing_packages() -> list[str]:
-    """Return the requirements that are not installed. SetupError if torch or torchvision cannot be
-    imported: these are never installed here, as the right build depends on the machine.
+def missing_packages(requirements: list[str]) -> list[str]:
+    """Return those that are not installed. SetupError if torch or torchvision cannot be imported:
+    these are never installed here, as the right build depends on the machine.
     """
     if absent := [name for name in ("torch", "torchvision") if not importlib.util.find_spec(name)]:
         raise SetupError(f"{' and '.join(absent)} cannot be imported; see https://pytorch.org.")
-    others = [line for line in notebook_requirements() if not line.startswith("torch")]
+    others = [line for line in requirements if not line.startswith("torch")]
     return [requirement for requirement in others if not is_installed(requirement)]
 
 
@@ -139,7 +149,7 @@ def prepare(output_dir: str) -> Path:
     """Install what is missing, say where files are kept, and make and return the output folder:
     ``output_dir`` there, or as it is if it is absolute.
     """
-    install(missing_packages())
+    install(missing_packages(notebook_requirements()))
     runtime = detect_runtime()
     if runtime.notice:
         print(runtime.notice)
@@ -148,10 +158,13 @@ def prepare(output_dir: str) -> Path:
     return Path(output_dir) if runtime.name == "local" else output
 
 
-def offer_download(output: Path) -> None:
-    """Offer the files of the run for download in Colab without a Drive; elsewhere they are safe."""
+def offer_download(path: Path) -> None:
+    """Offer a file, or a folder as a zip, for download in Colab without a Drive; elsewhere it is
+    safe.
+    """
     runtime = detect_runtime()
     if runtime.name == "Colab" and runtime.storage == COLAB:
         from google.colab import files
 
-        files.download(shutil.make_archive(str(output), "zip", output))
+        is_folder = path.is_dir()
+        files.download(shutil.make_archive(str(path), "zip", path) if is_folder else str(path))

@@ -103,7 +103,7 @@ def look_at_notebook(
         return found.notebook, None
     if pdf:
         look_at_pdf(found.pdf, looked)
-    if changes := compare_with_homework(found.notebook.cells):
+    if changes := compare_with_homework(found.notebook):
         record.diff = changes.diff
         looked.remarks.append(f"The notebook: {changes}.")
     record.shingles = traces.shingles_of(found.notebook)

@@ -1,15 +1,18 @@
-"""Checks that data, weights and device are at hand, before a kernel starts."""
+"""Checks that data, weights and device are at hand before a kernel starts, and the notebook's own
+parameters in its first cells.
+"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from hwlib.common import data, download
 from hwlib.common.device import find_device
 from hwlib.common.errors import HwlibError
-from hwlib.common.project import DATA
+from hwlib.common.project import BY_HAND, DATA
 from hwlib.q4_vgg.vgg import check_weights_file
-from hwlib.run.notebook import RunError
-from hwlib.run.parameters import Parameters
+from hwlib.run.errors import RunError
+from hwlib.run.parameters import Parameters, check
 
 
 def check_vgg_weights(weights: str, source: str) -> None:
@@ -38,3 +41,34 @@ def check_inputs(parameters: Parameters, questions: Iterable[str]) -> None:
             check_vgg_weights(parameters.vgg_weights, source)
     except (HwlibError, ValueError) as error:
         raise RunError(str(error)) from error
+
+
+def missing_data(parameters: Parameters) -> list[str]:
+    """Return a sentence on each data set that a question needs and that is not at hand and cannot
+    be downloaded.
+    """
+    sentences = []
+    for name in [name for names in DATA.values() for name in names]:
+        try:
+            if name == "MNIST/raw":
+                data.check_mnist(parameters.data_dir)
+            else:
+                data.locate(name, parameters.data_dir, parameters.data_source)
+        except HwlibError as error:
+            sentences.append(str(error))
+    return sentences
+
+
+def check_parameters(namespace: Mapping[str, Any]) -> Parameters:
+    """Return the notebook's parameters from among its names. ParameterError if one of them is not
+    what it must be, as after papermill has read an ID as a number.
+
+    In a notebook that somebody runs by hand, say also at once which data are missing: the questions
+    that need none of them still run.
+    """
+    values = {name: namespace[name] for name in Parameters.model_fields if name in namespace}
+    parameters = check(Parameters, values, strict=True)
+    if parameters.command == BY_HAND and parameters.data_source == "real":
+        for sentence in missing_data(parameters):
+            print(f"Missing: {sentence}")
+    return parameters

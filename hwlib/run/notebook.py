@@ -4,8 +4,8 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import papermill
@@ -18,22 +18,15 @@ from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 from traitlets.config import Config
 
-from hwlib.common.errors import HwlibError
 from hwlib.common.files import replacing
-from hwlib.common.project import NOTEBOOK, QUESTIONS, ROOT
+from hwlib.common.project import QUESTIONS, ROOT
 from hwlib.common.results import without_locations
+from hwlib.run.cells import own_values, select, tags_of
+from hwlib.run.errors import KernelDied, RunError
 from hwlib.run.parameters import Parameters
 
 QUIET_SECONDS = 60  # between two lines of a long run that is logged
 MAX_SOCKET_PATH = 90  # characters; systems allow 103 or more, of which a suffix takes a few
-
-
-class RunError(HwlibError):
-    """The notebook cannot be run, or a cell failed; the message says where and what to do next."""
-
-
-class KernelDied(RunError):  # noqa: N818 - it says what happened
-    """The kernel has ended although nothing told it to: another try may succeed."""
 
 
 class ProgressLine:
@@ -59,19 +52,6 @@ class ProgressLine:
 
     def flush(self) -> None:
         """Do nothing, since nothing is held back."""
-
-
-def tags_of(cell: NotebookNode) -> set[str]:
-    """Return a cell's tags; some editors write ``null`` for none."""
-    return set(cell.metadata.get("tags") or [])
-
-
-def select(notebook: NotebookNode, questions: Iterable[str]) -> NotebookNode:
-    """Return the notebook without the cells of the questions that were not asked for."""
-    unwanted = set(QUESTIONS) - set(questions)
-    return NotebookNode(
-        notebook | {"cells": [cell for cell in notebook.cells if not unwanted & tags_of(cell)]}
-    )
 
 
 def has_failed(cell: NotebookNode) -> bool:
@@ -167,12 +147,20 @@ def kernel_config(folder: str) -> Config:
     )
 
 
+def values_to_give(parameters: Parameters, notebook: NotebookNode) -> dict[str, Any]:
+    """Return the parameters that differ from what the notebook itself says, or else from our
+    defaults: a notebook that somebody changed runs with what was asked for all the same.
+    """
+    own = Parameters().model_dump() | own_values(notebook)
+    return {name: value for name, value in parameters.model_dump().items() if value != own[name]}
+
+
 def execute(
     parameters: Parameters,
     questions: tuple[str, ...],
     target: Path,
     *,
-    notebook: Path = NOTEBOOK,
+    notebook: NotebookNode,
     kernel_manager_class: type[AsyncKernelManager] = InterpreterKernelManager,
 ) -> None:
     """Run the cells of these questions and those of none; RunError if one fails, KernelDied if the
@@ -180,7 +168,8 @@ def execute(
 
     Whatever was executed is in ``target`` afterwards, also after a failure or an interrupt.
     """
-    selected = select(nbformat.read(notebook, as_version=4), questions)
+    selected = select(notebook, questions)
+    values = values_to_give(parameters, selected)
     live = sys.stderr.isatty()
     progress_line = ProgressLine(live)
     try:
@@ -188,7 +177,7 @@ def execute(
             papermill.execute_notebook(
                 selected,
                 target,
-                parameters=parameters.changed(),
+                parameters=values,
                 kernel_name="python3",
                 progress_bar=live,
                 stdout_file=progress_line,

@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from hwlib.common.errors import HwlibError
-from hwlib.common.project import ID_PATTERNS, QUESTIONS
+from hwlib.common.project import BY_HAND, ID_PATTERNS, QUESTIONS
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -90,8 +90,8 @@ class Parameters(BaseModel):
     cnn_size: CnnSize = "large"
     vgg_weights: Weights = "imagenet"
     output_dir: Text = "out/notebook"
-    command: Text = "none: run cell by cell, or by papermill"
-    hwlib_url: Text = "https://github.com/OWNER/homework-1"
+    make_files: bool = False
+    command: Text = BY_HAND
 
     @model_validator(mode="after")
     def check_pair(self) -> "Parameters":
@@ -170,15 +170,18 @@ def describe_errors(
             reason = "" if detail["type"] == "string_pattern_mismatch" else f" {message}."
             accepted = model.model_fields[field].description
             message = f"{name} = {detail['input']!r}:{reason} Accepted: {accepted}"
+            if detail["type"] == "string_type" and isinstance(detail["input"], int):
+                message += f". Papermill takes a number as text by -r {name} and not by -p {name}"
         lines.append(f"{source}: {message}" if source else message)
     return "\n".join(lines)
 
 
-def check(model: type[Model], values: Mapping[str, Any]) -> Model:
+def check(model: type[Model], values: Mapping[str, Any], strict: bool = False) -> Model:
     """Convert and check values, whose names may remember where they were written (``source_of``);
-    ParameterError lists every unknown name, wrong type and impossible value.
+    ParameterError lists every unknown name, wrong type and impossible value. If ``strict``, nothing
+    is converted.
     """
     try:
-        return model.model_validate(values)
+        return model.model_validate(values, strict=strict)
     except ValidationError as error:
         raise ParameterError(describe_errors(error, model, values)) from error

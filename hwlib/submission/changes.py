@@ -9,7 +9,8 @@ from typing import NamedTuple
 from hwlib.common.project import NOTEBOOK
 from hwlib.common.results import without_locations
 from hwlib.common.text import without_controls
-from hwlib.submission.inspection import Cell
+from hwlib.submission.carrier import file_hashes, library_files
+from hwlib.submission.inspection import CARRIES, NotebookFacts
 
 INJECTED = "injected-parameters"  # papermill's own cell, which holds values and no code
 MOST_COMPARED, MOST_CHARACTERS = (
@@ -17,24 +18,28 @@ MOST_COMPARED, MOST_CHARACTERS = (
     400_000,
 )  # that are compared; the time grows with their square
 MOST_LINES = 400  # of a difference that is shown
+MOST_NAMED = 3  # of a library that are named
 
 
 class Changes(NamedTuple):
-    """How many cells of the homework are unchanged, changed or gone, and new ones, as a diff."""
+    """How many cells of the homework are unchanged, changed or gone, and new ones, as a diff; and a
+    phrase on the library that the notebook carries.
+    """
 
     same: int
     changed: int
     added: int
     diff: str
+    library: str = ""
 
     def __str__(self) -> str:
         """Return it as a phrase."""
-        if not (self.changed or self.added):
-            return f"all {self.same} code cells are the homework's own"
         parts = [f"{self.same} code cells as in the homework"]
+        if not (self.changed or self.added):
+            parts = [f"all {self.same} code cells are the homework's own"]
         parts += [f"{self.changed} changed or left out"] * bool(self.changed)
         parts += [f"{self.added} new"] * bool(self.added)
-        return ", ".join(parts)
+        return ", ".join([*parts, *([self.library] if self.library else [])])
 
 
 def homework_sources(notebook: Path = NOTEBOOK) -> list[str]:
@@ -84,13 +89,30 @@ def compare_sources(homework: list[str], handed_in: list[str]) -> Changes:
     return Changes(same, changed, added, without_controls("\n".join(diff)))
 
 
-def compare_with_homework(cells: list[Cell]) -> Changes | None:
+def compare_library(carried: dict[str, str]) -> str:
+    """Return a phrase on how the library that a notebook carries, as hashes of its files, differs
+    from the one here; ``""`` if it carries none.
+    """
+    if not carried:
+        return ""
+    own = file_hashes(library_files())
+    names = sorted(name for name in own.keys() | carried.keys() if name.startswith("hwlib/"))
+    changed = [without_controls(name) for name in names if own.get(name) != carried.get(name)]
+    if not changed:
+        return "with the library that is here"
+    more = f" and {len(changed) - MOST_NAMED} more files" if len(changed) > MOST_NAMED else ""
+    return f"with a library that differs in {', '.join(changed[:MOST_NAMED])}{more}"
+
+
+def compare_with_homework(notebook: NotebookFacts) -> Changes | None:
     """Return how the code cells of a hand-in differ from the homework's own; None if the homework's
     notebook is not here, or there is too much to compare.
     """
     homework = homework_sources()
-    sources = [cell.source for cell in cells if INJECTED not in cell.tags]
+    sources = [cell.source for cell in notebook.cells if INJECTED not in cell.tags]
+    sources = [source for source in sources if source != CARRIES]
     size = sum(map(len, sources))
     if not homework or len(sources) > MOST_COMPARED or size > MOST_CHARACTERS:
         return None
-    return compare_sources(homework, sources)
+    changes = compare_sources(homework, sources)
+    return changes._replace(library=compare_library(notebook.library))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import nbformat
 from filelock import FileLock, Timeout
 
 from hwlib.common.errors import HwlibError
@@ -19,17 +20,19 @@ from hwlib.common.project import (
     PLACEHOLDERS,
     QUESTIONS,
     RESULTS,
+    UNFINISHED,
     stem_of,
 )
 from hwlib.pdf import PdfError, make_pdf
 from hwlib.q4_cats import cnn
+from hwlib.run.errors import RunError
 from hwlib.run.inputs import check_inputs
-from hwlib.run.notebook import RunError, execute
+from hwlib.run.notebook import execute
 from hwlib.run.parameters import Parameters
 from hwlib.submission.bundle import write_bundle
+from hwlib.submission.pack import with_library
 from hwlib.submission.verify import verify
 
-UNFINISHED = ".partial"  # the folder of files that have not got their final names
 PREVIOUS = "previous"  # the folder of what an earlier export made
 FAILED = "failed.ipynb"
 ID_EXAMPLES = {"id1": "123456789", "id2": "987654321"}
@@ -138,8 +141,9 @@ def run_notebook(
     announce("looking for data and weights")
     check_inputs(parameters, questions)
     announce("running the notebook")
-    placed = parameters.model_copy(update={"output_dir": str(target.parent)})
-    execute(placed, questions, target, notebook=notebook)
+    placed = parameters.model_copy(update={"output_dir": str(target.parent), "make_files": False})
+    content = with_library(nbformat.read(notebook, as_version=4))
+    execute(placed, questions, target, notebook=content)
 
 
 def keep_failed(notebook: Path, out: Path) -> str:

@@ -19,11 +19,13 @@ from hwlib.pdf import proof
 from hwlib.pdf.document import notebook_hash
 from hwlib.pdf.exporter import TypstPDFExporter
 from hwlib.pdf.fonts import SYSTEM_FONTS
+from hwlib.submission.carrier import carried_files, file_hashes
 from hwlib.submission.containers import Limits
 from hwlib.submission.sandbox import run_confined
 
 LENGTHS = struct.Struct("<QQ")  # of notebook and PDF, in bytes
 MOST_CELLS = 20_000
+CARRIES = "# carries the library"  # stands for the source of the cell that does
 READING_LIMITS = Limits(seconds=120, output=64 << 20)
 INSPECT = "hwlib.submission.inspection:inspect"
 
@@ -42,6 +44,7 @@ class NotebookFacts(BaseModel):
 
     problem: str = ""
     cells: list[Cell] = Field(default=[], max_length=MOST_CELLS)
+    library: dict[str, str] = Field(default={}, max_length=MOST_CELLS)  # hashes of files it carries
     texts: list[str] = Field(default=[], max_length=MOST_CELLS)  # of the Markdown cells
     claims: Any = None  # what it claims last, not checked
     sources: str = ""  # hash of the code down to the claims
@@ -74,18 +77,20 @@ def read_notebook(content: bytes) -> NotebookNode:
 def notebook_facts(notebook: NotebookNode) -> NotebookFacts:
     """Return what the judge wants to know of a notebook."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    carried = [carried_files(cell.source) for cell in code]
     cells = [
         Cell(
-            source=cell.source,
+            source=CARRIES if files else cell.source,
             count=cell.execution_count,
             failed=any(output.output_type == "error" for output in cell.outputs),
             tags=[str(tag) for tag in cell.metadata.get("tags") or []],
         )
-        for cell in code
+        for cell, files in zip(code, carried, strict=True)
         if cell.source.strip()
     ]
     return NotebookFacts(
         cells=cells,
+        library=file_hashes(next(filter(None, carried), {})),
         texts=[cell.source for cell in notebook.cells if cell.cell_type == "markdown"],
         claims=displayed_claims(notebook),
         sources=sources_hash(claimed_sources(notebook)),

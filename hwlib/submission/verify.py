@@ -177,7 +177,7 @@ def verify(
     if claims is None:
         return report
     report.check("code", lambda: check_sources(claims, notebook))
-    if changes := compare_with_homework(notebook.cells):
+    if changes := compare_with_homework(notebook):
         report.check("cells", lambda: str(changes))
         report.diff = changes.diff
     report.check("ids", lambda: check_ids(path.stem, claims))

@@ -23,7 +23,9 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from hwlib.common.errors import HwlibError
 from hwlib.common.fingerprint import code_hash
 from hwlib.jobs.worker import die_with_parent
-from hwlib.run.notebook import InterpreterKernelManager, KernelDied, RunError, execute, select
+from hwlib.run.cells import select
+from hwlib.run.errors import KernelDied, RunError
+from hwlib.run.notebook import InterpreterKernelManager, execute
 from hwlib.sweep.store import Failure, Run, publish_run, unfinished_folder
 
 CAN_FORK = sys.platform == "linux"  # elsewhere forked processes may not use all of the system
@@ -125,7 +127,7 @@ def execute_run(run: Run) -> None:
                 parameters,
                 run.questions,
                 target,
-                notebook=run.notebook_path,
+                notebook=nbformat.read(run.notebook_path, as_version=4),
                 kernel_manager_class=KERNEL_MANAGER,
             )
         except KernelDied as error:

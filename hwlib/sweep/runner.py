@@ -74,8 +74,8 @@ def check_data(runs: Sequence[Run]) -> None:
     """Look for the data and weights that the runs read before the first kernel starts, once for
     each; what can be downloaded is. SweepError if something is missing.
     """
+    from hwlib.run.errors import RunError
     from hwlib.run.inputs import check_inputs  # with torch
-    from hwlib.run.notebook import RunError
 
     def inputs(run: Run) -> tuple[str, str, str]:
         chosen = run.parameters

@@ -14,10 +14,13 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 from support import ROOT, homework_frame, small_notebook
 
 from hwlib.common import runtime
 from hwlib.common.project import NOTEBOOK
+from hwlib.submission.carrier import carrier_source, library_files
 
 HIDE = """
 import os, sys
@@ -53,19 +56,18 @@ def copy_library(target: Path, elsewhere: Path) -> None:
     assert module.read_text().count(str(elsewhere)) == 2
 
 
-def bare_repository(elsewhere: Path) -> Path:
-    """The library as it stands, in a bare Git repository."""
-    copy_library(elsewhere / "work", elsewhere)
-    author = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-    for command in (["init", "-q"], ["add", "-A"], [*author, "commit", "-qm", "All of it"]):
-        subprocess.run(["git", *command], cwd=elsewhere / "work", check=True)
-    subprocess.run(["git", "clone", "-q", "--bare", "work", "bare.git"], cwd=elsewhere, check=True)
-    return elsewhere / "bare.git"
+def carrying_cell(elsewhere: Path) -> NotebookNode:
+    """The cell that carries the library, which looks for its folders in ``elsewhere``."""
+    files = dict(library_files())
+    name = "hwlib/common/runtime.py"
+    files[name] = relocate(files[name].decode(), elsewhere).encode()
+    return new_code_cell(carrier_source(files))
 
 
-def run_frame(elsewhere: Path, cwd: Path, url: object, **variables: object) -> str:
+def run_frame(elsewhere: Path, cwd: Path, *carried: NotebookNode, **variables: object) -> str:
     """Run the cells that belong to no question by papermill; what it prints."""
-    cells = homework_frame()
+    parameters, *others = homework_frame()
+    cells = [parameters, *carried, *others]
     for cell in cells:
         cell.source = relocate(cell.source, elsewhere)
     notebook = small_notebook(elsewhere / "frame.ipynb", cells)
@@ -75,18 +77,17 @@ def run_frame(elsewhere: Path, cwd: Path, url: object, **variables: object) -> s
     env |= {"HOME": str(elsewhere / "home"), "PYTHONPATH": str(elsewhere / "site")}
     env |= {name: str(value) for name, value in variables.items()}
     command = [sys.executable, "-m", "papermill", str(notebook), "run.ipynb", "--no-progress-bar"]
-    values = {"data_source": "sample", "vgg_weights": "none", "hwlib_url": str(url)}
+    values = {"data_source": "sample", "vgg_weights": "none"}
     command += ["-y", json.dumps(values)]
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
     return done.stdout + done.stderr
 
 
-def test_in_colab_it_clones_the_library_and_offers_the_files(elsewhere):
+def test_in_colab_it_runs_with_the_library_that_it_carries_and_offers_the_files(elsewhere):
     content = elsewhere / "content"
-    repository = bare_repository(elsewhere)
-    printed = run_frame(elsewhere, content, repository, COLAB_RELEASE_TAG="release")
+    cell = carrying_cell(elsewhere)
+    printed = run_frame(elsewhere, content, cell, COLAB_RELEASE_TAG="release")
     assert (content / "out/notebook/results.json").is_file(), printed[-2000:]
-    assert (content / "homework-1/hwlib/q3/mlp.py").is_file()
     offered = Path((content / "downloaded").read_text())
     with zipfile.ZipFile(offered) as archive:
         assert "results.json" in archive.namelist()
@@ -100,16 +101,24 @@ def test_on_kaggle_without_internet_it_takes_the_library_from_a_data_set(elsewhe
         "COLAB_RELEASE_TAG": "release",  # Kaggle's machines set it as well
         "HWLIB_OFFLINE": 1,
     }
-    printed = run_frame(elsewhere, kaggle / "working", "no/such/address", **variables)
+    printed = run_frame(elsewhere, kaggle / "working", **variables)
     assert (kaggle / "working/out/notebook/results.json").is_file(), printed[-2000:]
     assert not (kaggle / "working/homework-1").exists()
     executed = (kaggle / "working/run.ipynb").read_text()
     assert "Kaggle: files are kept in" in executed and '"name": "stderr"' not in executed
 
 
-def test_an_address_that_cannot_be_cloned_is_named(elsewhere):
-    printed = run_frame(elsewhere, elsewhere / "x", "no/such/address", COLAB_GPU="")
-    assert "no/such/address cannot be cloned: turn the internet on" in printed
+def test_a_library_that_is_nowhere_is_asked_for_and_the_folders_are_named(elsewhere):
+    printed = run_frame(elsewhere, elsewhere / "x")
+    assert f"The library hwlib is not in {elsewhere / 'x'}" in printed
+    assert "python -m hwlib pack" in printed
+
+
+def test_the_library_is_found_from_the_folder_around_it(elsewhere):
+    """As in VS Code, which may run a notebook in the root of its workspace."""
+    copy_library(elsewhere / "workspace" / "homework-1", elsewhere)
+    printed = run_frame(elsewhere, elsewhere / "workspace", HWLIB_OFFLINE=1)
+    assert (elsewhere / "workspace/out/notebook/results.json").is_file(), printed[-2000:]
 
 
 def test_kaggle_and_colab_are_told_apart_and_kaggle_comes_first(monkeypatch, tmp_path):
@@ -173,11 +182,10 @@ def test_an_installed_library_knows_its_requirements_without_the_file(monkeypatc
 
 def test_torch_is_never_installed(monkeypatch):
     lines = ["torch", "torchvision>=0.1", "numpy", "no-such-package>=1.0"]
-    monkeypatch.setattr(runtime, "notebook_requirements", lambda: lines)
-    assert runtime.missing_packages() == ["no-such-package>=1.0"]
+    assert runtime.missing_packages(lines) == ["no-such-package>=1.0"]
     monkeypatch.setattr(runtime.importlib.util, "find_spec", lambda name: name != "torch" or None)
     with pytest.raises(runtime.SetupError, match=r"torch cannot be imported.*pytorch\.org"):
-        runtime.missing_packages()
+        runtime.missing_packages(lines)
 
 
 def write_wheel(folder: Path) -> None:

@@ -6,8 +6,8 @@ from support import ROOT
 
 from hwlib.common import data, download
 from hwlib.q4_vgg import vgg
+from hwlib.run.errors import RunError
 from hwlib.run.inputs import check_inputs
-from hwlib.run.notebook import RunError
 from hwlib.run.parameters import Parameters
 
 

@@ -31,7 +31,8 @@ def execute(tmp_path):
             tmp_path / "small.ipynb", [tagged("seed = 42", "parameters"), *cells]
         )
         target = tmp_path / "executed.ipynb"
-        run.execute(parameters, questions, target, notebook=notebook)
+        content = nbformat.read(notebook, as_version=4)
+        run.execute(parameters, questions, target, notebook=content)
         return nbformat.read(target, as_version=4).cells
 
     return call

@@ -13,7 +13,7 @@ def notebook_defaults() -> dict[str, tuple[str, object]]:
     """Name, type and default of every line of the notebook's parameters cell."""
     cells = nbformat.read(NOTEBOOK, as_version=4).cells
     (cell,) = [c for c in cells if "parameters" in c.metadata.get("tags", [])]
-    assert all(" # " in line for line in cell.source.splitlines()), "every parameter has a comment"
+    assert all("# " in line for line in cell.source.splitlines()), "every parameter has a comment"
     lines = ast.parse(cell.source).body
     return {line.target.id: (line.annotation.id, ast.literal_eval(line.value)) for line in lines}
 
