@@ -96,10 +96,10 @@ def class_activation_maps(network: BigCatsNet, images: Tensor, classes: Tensor) 
 
     The maps (N, S, S) are in logits; the mean over one is the class's logit less its bias.
     """
-    features = network.eval().feature_map(images.float() / 255)
     weight = network.state_dict()["head.2.weight"]  # of the last layer, (K, C)
-    maps = torch.einsum("nc,nchw->nhw", weight[classes], features)
-    return F.interpolate(maps.unsqueeze(1), images.shape[-2:], mode="bilinear").squeeze(1)
+    features = network.eval().feature_map(images.to(weight.device).float() / 255)
+    maps = torch.einsum("nc,nchw->nhw", weight[classes.to(weight.device)], features)
+    return F.interpolate(maps.unsqueeze(1), images.shape[-2:], mode="bilinear").squeeze(1).cpu()
 
 
 def curve_text(history: History) -> str:

@@ -275,6 +275,13 @@ def batches(
         ]
 
 
+def draw_box(size: int, share: float) -> Box | None:
+    """Draw the box of a batch's cutmix, or none, from the CPU's random numbers; ``share`` of the
+    batches have one.
+    """
+    return random_box(size) if torch.rand(()) < share else None
+
+
 def run_epoch(state: TrainingState, train: ImageSet, recipe: Recipe) -> tuple[float, float]:
     """Train on every picture once; they have the epoch's size. Return mean loss and accuracy, under
     augmentation.
@@ -289,7 +296,7 @@ def run_epoch(state: TrainingState, train: ImageSet, recipe: Recipe) -> tuple[fl
     # A GPU has a single queue: there the parts come one after the other.
     with parallel.workers(num_parts if device.type == "cpu" else 1) as pool:
         for step, parts in enumerate(batches(train, targets, recipe, num_parts), first):
-            box = random_box(size) if torch.rand(()) < recipe.cutmix_share else None
+            box = draw_box(size, recipe.cutmix_share)
             batch_sums, logits = train_step(state, parts, size, box, pool)
             sums += batch_sums
             if not box:  # a prediction for a mixture says nothing of either picture
