@@ -86,6 +86,13 @@ def test_every_question_and_part_has_its_heading(cells):
         assert any(heading.startswith(start) for heading in headings), start
 
 
+def test_the_contents_lead_to_headings(cells):
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    anchors = {line.lstrip("# ").replace(" ", "-") for line in text.splitlines() if line[:1] == "#"}
+    links = re.findall(r"\]\(#(.+?)\) \|", text)
+    assert len(links) == 4 and set(links) <= anchors
+
+
 def test_cells_carry_their_question_s_tag(cells):
     question = ""
     for cell in cells:
