@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from filelock import FileLock
-from tqdm import tqdm
 
 from hwlib.common.errors import DataError
 from hwlib.common.files import file_hash, replacing
+from hwlib.common.progress import progress_bar
 from hwlib.common.project import SPLITS
 from hwlib.common.runtime import find_data, has_splits
 
@@ -118,7 +118,7 @@ def download_file(url: str, target: str, source: Pooch) -> None:
     packed = io.BytesIO()
     try:
         name = url.rsplit("/", 1)[1]
-        with tqdm(desc=name, total=1, unit="B", unit_scale=True) as bar:  # pooch sets the total
+        with progress_bar(None, name, "B", total=1, unit_scale=True) as bar:  # pooch sets the total
             get = HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=TIMEOUT)
             get(url, packed if url.endswith(".gz") else target, source)
         if url.endswith(".gz"):

@@ -7,9 +7,11 @@ from typing import Any
 from tqdm import tqdm
 
 
-def progress_bar(items: Iterable[Any], description: str, unit: str, **options: Any) -> "tqdm[Any]":
-    """Return a bar around ``items``: on standard error, and in a notebook on standard output, since
-    notebooks show standard error in the red box of errors.
+def progress_bar(
+    items: Iterable[Any] | None, description: str, unit: str, **options: Any
+) -> "tqdm[Any]":
+    """Return a bar around ``items``, or without any one that is moved by hand. It is on standard
+    error, and in a notebook on standard output: notebooks show the other in the red box of errors.
     """
     in_notebook = type(sys.stdout).__module__ == "ipykernel.iostream"
     file = sys.stdout if in_notebook else sys.stderr
