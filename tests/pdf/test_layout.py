@@ -86,6 +86,7 @@ def test_a_title_and_the_contents_are_written_in_their_own_direction():
     (left, _), (right, _) = positions(pdf, "Learning")[0], positions(pdf, "PyTorch")[0]
     assert left < right
     assert positions(pdf, "Tensors")[0][0] > 400  # and its page's number at the left
+    assert read_receipt(pdf).standard == "PDF/UA-1"
 
 
 def test_a_heading_s_line_breaks_are_blanks_and_pictures_alone_are_no_heading():
