@@ -1,16 +1,17 @@
 """Train one variant of the big-cats network on four fifths of the training images and score it on
 the held-out fifth.
 
-    python benchmarks/cnn_accuracy.py ours --data-dir DIR
-    python benchmarks/cnn_accuracy.py ours --fold 2 --data-dir DIR
+    python benchmarks/cnn_accuracy.py small --data-dir DIR
+    python benchmarks/cnn_accuracy.py medium --fold 2 --seed 3 --data-dir DIR
     python benchmarks/cnn_accuracy.py reference --data-dir DIR
     python benchmarks/cnn_accuracy.py
 
 The held-out pictures (one of five fixed folds, each a fifth of every class, near-duplicates in the
 same one) take no part in any decision of the training: the score is that of the last epoch. The
 recipe was chosen on the first fold alone; validation and test set are never touched. A run is added
-to hwlib/q4_cats/stored_runs.json, which the notebook reads; one that is in it is not repeated. Time
-is the processor's, summed over the cores, which other programs do not disturb.
+to hwlib/q4_cats/stored_runs.json, which the notebook reads; one that is in it is not repeated. All
+runs, and what pairs of them answered differently, are written to docs/experiments.md. Time is the
+processor's, summed over the cores, which other programs disturb little.
 """
 
 import argparse
@@ -18,7 +19,6 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -37,12 +37,17 @@ from hwlib.common.images import ImageSet, load_image_set
 from hwlib.q4_cats import augment, cnn, folds, study, training
 from hwlib.run.parameters import Parameters
 
-RECIPE = training.Recipe(epochs=Parameters().cnn_epochs)
+EPOCHS = Parameters().cnn_epochs
+RECORD = Path(__file__).resolve().parents[1] / "docs" / "experiments.md"
 
 
 def of_widths(*widths: int) -> Callable[[], nn.Module]:
     """Return a function that makes the network with these widths."""
     return lambda: cnn.BigCatsNet(widths=widths)
+
+
+SMALL, MEDIUM, LARGE = (of_widths(*widths) for widths in cnn.WIDTHS.values())
+NO_CUTMIX, CUTMIX = {"cutmix_share": 0.0}, {"cutmix_share": 0.25}
 
 
 def with_adamw(network: nn.Module, recipe: training.Recipe) -> list[torch.optim.Optimizer]:
@@ -60,27 +65,37 @@ def only_mirrored(images: torch.Tensor, numbers: torch.Tensor, size: int) -> tor
 
 
 VARIANTS: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], dict[str, Any]]] = {
-    # name: network, changes to the recipe, what is replaced in hwlib.q4_cats
-    "ours": (cnn.BigCatsNet, {}, {}),
-    "without Muon (AdamW)": (cnn.BigCatsNet, {}, {"training.make_optimizers": with_adamw}),
-    "without channel attention": (cnn.BigCatsNet, {}, {"cnn.ChannelAttention": nn.Identity}),
-    "without the whole view": (cnn.BigCatsNet, {}, {"cnn.VIEWS": (160,)}),
-    "without self-distillation": (cnn.BigCatsNet, {"distillation_weight": 0.0}, {}),
-    "without cutmix": (cnn.BigCatsNet, {"cutmix_share": 0.0}, {}),
-    "without growing pictures": (cnn.BigCatsNet, {"sizes": ((160, 1.0),)}, {}),
-    "without smoothed labels": (cnn.BigCatsNet, {"label_smoothing": 0.0}, {}),
-    "without averaged weights": (cnn.BigCatsNet, {"average_decay": 0.0}, {}),
-    "without augmentation but mirroring": (cnn.BigCatsNet, {}, {"training.augment": only_mirrored}),
-    "width 1/2": (of_widths(8, 16, 24, 32), {}, {}),
-    "width 2/3": (of_widths(8, 24, 32, 48), {}, {}),
+    # name: network, changes to the large network's recipe, what is replaced in hwlib.q4_cats
+    "small": (SMALL, training.RECIPES["small"].keywords, {}),
+    "medium": (MEDIUM, training.RECIPES["medium"].keywords, {}),
+    "large": (LARGE, {}, {}),
+    "medium with cutmix": (MEDIUM, CUTMIX, {}),
+    "without Muon (AdamW)": (LARGE, {}, {"training.make_optimizers": with_adamw}),
+    "without channel attention": (LARGE, {}, {"cnn.ChannelAttention": nn.Identity}),
+    "without the whole view": (LARGE, {}, {"cnn.VIEWS": (5 / 6,)}),
+    "without self-distillation": (LARGE, {"distillation_weight": 0.0}, {}),
+    "without cutmix": (LARGE, NO_CUTMIX, {}),
+    "without growing pictures": (LARGE, {"sizes": ((160, 1.0),)}, {}),
+    "without smoothed labels": (LARGE, {"label_smoothing": 0.0}, {}),
+    "without averaged weights": (LARGE, {"average_decay": 0.0}, {}),
+    "without augmentation but mirroring": (LARGE, {}, {"training.augment": only_mirrored}),
+    "width 1/2": (of_widths(8, 16, 24, 32), CUTMIX, {}),
+    "width 1/2 without cutmix": (of_widths(8, 16, 24, 32), NO_CUTMIX, {}),
     "width 3/2": (of_widths(24, 48, 72, 112), {}, {}),
 }  # fmt: skip
 
 
+def wrong_answers(network: nn.Module, held_out: ImageSet) -> list[int]:
+    """Return the indices of the pictures that the network does not name rightly."""
+    answers = training.predict(network, held_out.images).argmax(1)
+    indices: list[int] = (answers != held_out.labels).nonzero().flatten().tolist()
+    return indices
+
+
 def train_ours(
     variant: str, train: ImageSet, held_out: ImageSet, seed: int, epochs: int
-) -> tuple[nn.Module, list[reference.Point]]:
-    """Return the last epoch's averaged network, and the curve of its accuracy.
+) -> tuple[nn.Module, list[reference.Point], list[int]]:
+    """Return the last epoch's averaged network, the curve of its accuracy and its wrong answers.
 
     The time for classifying the held-out pictures is not the training's and does not count.
     """
@@ -101,9 +116,10 @@ def train_ours(
     with ExitStack() as stack:
         for name, replacement in (replaced | {"training.validate": validate_off_the_clock}).items():
             stack.enter_context(patch(f"hwlib.q4_cats.{name}", replacement))
-        recipe = replace(RECIPE, epochs=epochs, **changes)
+        recipe = training.RECIPES["large"](epochs=epochs, **changes)
         training.train_classifier(make_network, train, held_out, recipe, seed)
-    return networks[-1], curve
+        wrong = wrong_answers(networks[-1], held_out)
+    return networks[-1], curve, wrong
 
 
 def train_and_score(options: argparse.Namespace) -> dict[str, Any]:
@@ -112,10 +128,12 @@ def train_and_score(options: argparse.Namespace) -> dict[str, Any]:
     images = load_image_set(folder, cnn.IMAGE_SIZE, cnn.CLASS_NAMES)
     train, held_out = folds.hold_out(images, options.fold)
     if options.variant == study.REFERENCE:
-        trained = reference.train_reference(train, held_out, options.seed, options.epochs)
+        network, curve = reference.train_reference(train, held_out, options.seed, options.epochs)
+        wrong = None  # its curve alone is stored
     else:
-        trained = train_ours(options.variant, train, held_out, options.seed, options.epochs)
-    network, curve = trained
+        network, curve, wrong = train_ours(
+            options.variant, train, held_out, options.seed, options.epochs
+        )
     return {
         "variant": options.variant,
         "seed": options.seed,
@@ -126,6 +144,7 @@ def train_and_score(options: argparse.Namespace) -> dict[str, Any]:
         "total": len(held_out.labels),
         "core_seconds": curve[-1][1],
         "machine": machine(),
+        "wrong": wrong,
         "curve": curve,
     }
 
@@ -170,14 +189,15 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.variant:
-        full = reference.EPOCHS if options.variant == study.REFERENCE else RECIPE.epochs
+        full = reference.EPOCHS if options.variant == study.REFERENCE else EPOCHS
         options.epochs = options.epochs or full
         if not is_stored(options):
             store(train_and_score(options))
     runs = study.load_runs()
     print(study.summary_table(study.summarise(runs)).to_string())
     if len(by_fold := study.cross_validation(runs)):
-        print(f"\nours, fold by fold:\n{by_fold.to_string()}")
+        print(f"\n{study.FULL}, fold by fold:\n{by_fold.to_string()}")
+    RECORD.write_text(study.record_text(runs))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """A class's hand-ins ranked: score, the front of accuracy against parameters, and ties."""
 
 from collections import Counter
-from math import comb
 from typing import NamedTuple
 
 import pandas as pd
 
+from hwlib.common.statistics import mcnemar
 from hwlib.grading.record import Record
 from hwlib.grading.rubric import Rubric
 from hwlib.q4_cats.evaluation import wilson_interval
@@ -24,15 +24,6 @@ class Duel(NamedTuple):
     only_first: int
     only_second: int
     p_value: float
-
-
-def mcnemar(only_first: int, only_second: int) -> float:
-    """Return the two-sided p-value of McNemar's exact test (Psychometrika 12, 1947): of two equal
-    networks, either is the right one of a pair of different answers as often as the other.
-    """
-    count, fewer = only_first + only_second, min(only_first, only_second)
-    tail = sum(comb(count, k) for k in range(fewer + 1))
-    return min(1.0, 2 * tail / 2**count)
 
 
 def duel(first: Record, second: Record) -> Duel | None:

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from hwlib.common.figures import finish, new_figure, picture_grid, show_picture, show_values
 from hwlib.common.images import ImageSet
+from hwlib.q4_cats import study
 from hwlib.q4_cats.cnn import BigCatsNet
 from hwlib.q4_cats.evaluation import Score, class_activation_maps, confusion_matrix, mistakes
-from hwlib.q4_cats.study import REFERENCE
 
 PER_ROW = 5  # pictures with their maps of evidence
 
@@ -108,25 +108,30 @@ def class_activation(network: BigCatsNet, score: Score, part: ImageSet) -> Figur
 
 def accuracy_by_size(summary: pd.DataFrame) -> Figure:
     """Draw held-out accuracy with its 95% interval against the number of parameters (log axis), one
-    line for each length of the training, and the known solution.
+    line for each recipe and length of the training, and the front: the best for the parameters.
     """
     fig, (ax,) = new_figure(1, 1, 6.4, 3.6)
-    curves = summary.groupby([summary["variant"] == REFERENCE, "epochs"])
-    for ((known, epochs), part), marker in zip(curves, "osD^v", strict=False):
-        who = "known solution" if known else "ours"
+    best = study.front(summary)
+    sizes = [*best["parameters"], summary["parameters"].max()]
+    heights = [*best["accuracy"], best["accuracy"].max()]
+    ax.step(sizes, 100 * np.array(heights), color="grey", where="post", label="front")
+    lines = zip(summary.groupby(["line", "epochs"]), "osD^v", (-5, -5, 5, -5, 5), strict=False)
+    for ((line, epochs), part), marker, side in lines:
         percent = 100 * part["accuracy"]
         low, high = 100 * np.array(part["interval"].tolist()).T
-        style: dict[str, Any] = {"marker": marker, "label": f"{who}, {epochs} epochs"}
+        style: dict[str, Any] = {"marker": marker, "label": f"{line}, {epochs} epochs"}
         errors = [percent - low, high - percent]
         ax.errorbar(part["parameters"], percent, errors, capsize=3, **style)
         for point in zip(part["parameters"], percent, strict=True):
-            offset: dict[str, Any] = {"xytext": (-5, 5), "textcoords": "offset points"}
-            ax.annotate(f"{point[1]:.1f}", point, ha="right", fontsize=8, **offset)
-    sizes = sorted(set(summary["parameters"]))
+            offset: dict[str, Any] = {"xytext": (side, 4 - side), "textcoords": "offset points"}
+            ax.annotate(
+                f"{point[1]:.1f}", point, ha="right" if side < 0 else "left", fontsize=8, **offset
+            )
+    ticks = {f"{size / 1000:.0f}": size for size in sorted(summary["parameters"])}
     ax.set(
         xscale="log", xlabel="parameters (thousands, logarithmic)", ylabel="held-out accuracy (%)"
     )
-    ax.set_xticks(sizes, [f"{size / 1000:.0f}" for size in sizes])
+    ax.set_xticks(list(ticks.values()), list(ticks))
     ax.minorticks_off()
     ax.margins(x=0.12)
     fig.legend(loc="outside upper center", ncols=2)

@@ -4,7 +4,7 @@ import pytest
 
 from hwlib.grading.hand_ins import GradingError
 from hwlib.grading.points import POINTS, award
-from hwlib.grading.ranking import LEADERBOARD_COLUMNS, duel, mcnemar, on_front, rank_class
+from hwlib.grading.ranking import LEADERBOARD_COLUMNS, duel, on_front, rank_class
 from hwlib.grading.record import Record, read_record, write_record
 from hwlib.grading.rubric import DEFAULT, read_rubric
 from hwlib.grading.similar import find_pairs
@@ -21,16 +21,6 @@ def record(name: str, correct: int, parameters: int, **values) -> Record:
         parameters=parameters,
         **values,
     )
-
-
-def test_mcnemar_s_exact_test():
-    """Against published figures: 121 and 59 pairs (Agresti and others have the approximation), and
-    by counting by hand.
-    """
-    assert mcnemar(0, 0) == 1
-    assert mcnemar(0, 5) == pytest.approx(2 / 2**5)
-    assert mcnemar(1, 4) == pytest.approx(2 * (1 + 5) / 2**5)
-    assert mcnemar(5, 1) == mcnemar(1, 5)
 
 
 def test_a_duel_counts_the_pictures_that_one_alone_is_right_on():

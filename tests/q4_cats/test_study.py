@@ -35,29 +35,29 @@ def run(
 
 RUNS = pd.DataFrame(
     [
-        run("ours", 1, 40, 180),
-        run("ours", 2, 40, 190),
-        run("ours", 1, 8, 150),
-        run("without spots", 1, 8, 140),
-        run("width 2", 1, 8, 160, parameters=20),
+        run("large", 1, 40, 180),
+        run("large", 2, 40, 190),
+        run("large", 1, 20, 150),
+        run("without spots", 1, 20, 140),
+        run("width 3/2", 1, 20, 160, parameters=20),
         run("reference", 1, 60, 100, parameters=90),
-        run("ours", 1, 40, 170, fold=3),
-        run("ours", 1, 40, 196, fold=2),
-        run("ours", 1, 40, 188, fold=5),
-        run("ours", 1, 40, 184, fold=4),
-        run("ours", 1, 60, 200, fold=2),
+        run("large", 1, 40, 170, fold=3),
+        run("large", 1, 40, 196, fold=2),
+        run("large", 1, 40, 188, fold=5),
+        run("large", 1, 40, 184, fold=4),
+        run("large", 1, 60, 200, fold=2),
     ]
 )
 
 
 def test_starts_of_a_variant_are_averaged_and_lengths_kept_apart():
     summary = study.summarise(RUNS).set_index(["variant", "epochs"])
-    long = summary.loc[("ours", 40)]
+    long = summary.loc[("large", 40)]
     assert long["runs"] == 2 and long["core_minutes"] == pytest.approx(1.5)
     assert long["accuracy"] == pytest.approx(0.925)
     assert long["deviation"] == pytest.approx(statistics.stdev([0.9, 0.95]))
     assert long["interval"] == wilson_interval(185, 200)
-    assert summary.loc[("ours", 8)]["accuracy"] == 0.75
+    assert summary.loc[("large", 20)]["accuracy"] == 0.75
 
 
 def test_folds_are_summed_over_the_first_start_of_the_full_recipe():
@@ -78,7 +78,7 @@ def test_folds_are_summed_over_the_first_start_of_the_full_recipe():
 
 def test_parts_are_compared_with_the_whole_at_the_same_length_alone():
     summary = study.ablation(RUNS)
-    assert summary[["variant", "epochs"]].values.tolist() == [["ours", 8], ["without spots", 8]]
+    assert summary[["variant", "epochs"]].values.tolist() == [["large", 20], ["without spots", 20]]
 
 
 def test_networks_of_different_size_are_compared_on_the_first_fold_alone():
@@ -88,11 +88,42 @@ def test_networks_of_different_size_are_compared_on_the_first_fold_alone():
 def test_frontier_is_in_the_order_of_length_and_size_and_leaves_out_the_parts():
     summary = study.frontier(RUNS)
     assert summary[["variant", "parameters"]].values.tolist() == [
-        ["ours", 10],
-        ["width 2", 20],
-        ["ours", 10],
+        ["large", 10],
+        ["width 3/2", 20],
+        ["large", 10],
         ["reference", 90],
     ]
+
+
+def test_the_front_is_what_no_network_with_as_few_parameters_beats():
+    rows = [(10, 0.5), (20, 0.4), (20, 0.7), (30, 0.7), (40, 0.9)]
+    best = study.front(pd.DataFrame(rows, columns=["parameters", "accuracy"]))
+    assert best.values.tolist() == [[10, 0.5], [20, 0.7], [40, 0.9]]
+
+
+def test_the_table_of_sizes_tells_what_is_measured_and_what_not():
+    table = study.size_table(RUNS[RUNS["epochs"] < 60])
+    assert table.index.tolist() == list(cnn.WIDTHS)
+    assert table.loc["large", "right of 418, first fold"] == "180, 190"
+    assert table.loc["large", "right, other folds"] == "170, 196, 188, 184"
+    assert set(table.loc["small"].iloc[2:]) == {"not measured"}
+    assert table["cutmix"].tolist() == ["0%", "0%", "25%"]
+
+
+def test_runs_on_one_fold_are_compared_picture_by_picture():
+    runs = RUNS.iloc[[0, 1, 6]].assign(wrong=pd.Series({0: [1, 2, 3], 1: [3, 4], 6: [5]}))
+    (pair,) = study.differences(runs).itertuples(index=False)
+    assert (pair.only_first, pair.only_second, pair.p_value) == (1, 2, 1)
+    assert study.differences(RUNS.assign(wrong=None)).empty
+
+
+def test_a_repeated_start_counts_once_among_the_folds():
+    again = pd.concat([RUNS, pd.DataFrame([run("large", 1, 40, 0)])])
+    assert study.cross_validation(again).equals(study.cross_validation(RUNS))
+
+
+def test_the_record_in_the_documentation_is_that_of_the_stored_runs():
+    assert (ROOT / "docs" / "experiments.md").read_text() == study.record_text(study.load_runs())
 
 
 def test_the_table_shows_percentages_and_a_dash_for_a_single_start():
@@ -107,7 +138,7 @@ def test_what_is_stored_was_trained_with_the_networks_of_today():
     assert all(len(counts) == 1 for counts in sizes)
     assert sizes[study.FULL] == {cnn.count_parameters(cnn.BigCatsNet())}
     assert sizes[study.REFERENCE] == {REFERENCE_PARAMETERS}
-    assert sizes["width 2/3"] == {cnn.count_parameters(cnn.BigCatsNet(widths=(8, 24, 32, 48)))}
+    assert sizes["medium"] == {cnn.count_parameters(cnn.BigCatsNet(widths=cnn.WIDTHS["medium"]))}
     assert Parameters().cnn_epochs in set(runs.loc[runs["variant"] == study.FULL, "epochs"])
     assert study.cross_validation(runs).loc["all", "of"] == TRAINING_PICTURES
     assert len(study.ablation(runs)) > 3
@@ -120,7 +151,7 @@ def test_every_stored_variant_can_be_trained_again():
         for node in tree.body
         if isinstance(node, ast.AnnAssign) and node.target.id == "VARIANTS"
     )
-    known = {key.value for key in variants.keys} | {study.REFERENCE}
+    known = {key.value for key in variants.keys} | {study.REFERENCE, *study.NOT_KEPT}
     assert set(study.load_runs()["variant"]) <= known
 
 
