@@ -125,14 +125,14 @@ def show_values(
 def show_picture(ax: Axes, pixels: Tensor, title: str = "") -> None:
     """Draw one picture (3, H, W), uint8 or in [0, 1], without axes."""
     ax.imshow(pixels.permute(1, 2, 0).numpy(), interpolation="antialiased")
-    ax.set_title(title, fontsize=8.5)
+    ax.set_title(title, fontsize=8)
     ax.axis("off")
 
 
 def picture_grid(images: Tensor, titles: list[str], caption: str, title_lines: int = 1) -> Figure:
     """Draw pictures (N, 3, S, S) row by row, five in each, each under its title."""
     rows, columns = -(-len(images) // 5), min(len(images), 5)
-    width, height = 1.2, 1.2 + 0.17 * title_lines
+    width, height = 1.05, 1.05 + 0.17 * title_lines
     fig, axes = new_figure(rows, columns, columns * width, rows * height)
     for ax in axes:
         ax.axis("off")

@@ -10,7 +10,7 @@ from tqdm import tqdm
 def progress_bar(
     items: Iterable[Any] | None, description: str, unit: str, **options: Any
 ) -> "tqdm[Any]":
-    """Return a bar around ``items``, or without any one that is moved by hand. It is on standard
+    """Return a bar around ``items``; one that is moved by hand if they are None. It is on standard
     error, and in a notebook on standard output: notebooks show the other in the red box of errors.
     """
     in_notebook = type(sys.stdout).__module__ == "ipykernel.iostream"

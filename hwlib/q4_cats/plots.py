@@ -35,7 +35,7 @@ def sample_grid(part: ImageSet) -> Figure:
 def class_colours(statistics: pd.DataFrame) -> Figure:
     """Draw each class's mean colour as a bar as long as it is bright, with its deviation."""
     colours = statistics[["red", "green", "blue"]]
-    fig, (ax,) = new_figure(1, 1, 6.0, 2.4)
+    fig, (ax,) = new_figure(1, 1, 6.0, 2.0)
     ax.barh(
         class_labels(statistics.index),
         colours.mean(axis=1),
