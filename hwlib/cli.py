@@ -316,12 +316,14 @@ def fetch_data(what: str, data_dir: str, offline: bool) -> None:
     from hwlib.common.data import fetch_and_check
     from hwlib.common.download import FETCH_NAMES
     from hwlib.common.errors import DataError
+    from hwlib.q4_cats.cnn import CLASS_NAMES
 
     groups = {"birds_dogs": ("birds", "dogs"), "all": FETCH_NAMES}
     failed = 0
     for name in groups.get(what, (what,)):
         try:
-            click.echo(f"{mark(True)} {fetch_and_check(name, Path(data_dir), offline)}")
+            sentence = fetch_and_check(name, Path(data_dir), CLASS_NAMES, offline)
+            click.echo(f"{mark(True)} {sentence}")
         except DataError as error:
             failed += 1
             click.echo(f"{mark(False)} {error}")

@@ -8,19 +8,25 @@ import functools
 import hashlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.datasets import MNIST
 
 from hwlib.common import download, drawings
 from hwlib.common.errors import DataError
 from hwlib.common.files import replacing
-from hwlib.common.images import ImageSet, image_paths, load_image_set, read_image
+from hwlib.common.images import (
+    ImageSet,
+    check_pictures,
+    check_readable,
+    image_paths,
+    list_pictures,
+    load_image_set,
+)
 from hwlib.common.project import SPLITS
 
 
@@ -54,9 +60,18 @@ def load_mnist(data_dir: str | Path, source: str) -> Mnist:
     """
     if source == "sample":
         return sample_mnist()
-    root = check_mnist(data_dir).parents[1]
-    train, test = (MNIST(root, train=flag) for flag in (True, False))
-    return Mnist(train.data, train.targets, test.data, test.targets)
+    return Mnist(*read_mnist(check_mnist(data_dir)))
+
+
+def read_mnist(folder: Path) -> Iterator[Tensor]:
+    """Yield the tensors of ``Mnist`` from its four files, whose hashes are right: images behind a
+    header of 16 bytes, labels behind one of 8.
+    """
+    for name in download.MNIST_FILES:
+        is_images = "images" in name
+        content = bytearray(download.read_mnist_file(folder, name))
+        values = torch.frombuffer(content, dtype=torch.uint8, offset=16 if is_images else 8)
+        yield values.view(-1, 28, 28) if is_images else values.long()
 
 
 def sample_mnist() -> Mnist:
@@ -124,18 +139,39 @@ def load_big_cats(
     """Read the three splits at ``size`` pixels, each with a folder for each of ``class_names``;
     DataError if a split or a class is missing, or a picture is unreadable.
     """
-    folder = locate("big_cats", data_dir, source)
-    missing = [split for split in SPLITS if not (folder / split).is_dir()]
-    if missing:
-        raise DataError(
-            f"{folder} lacks {', '.join(missing)}; it must hold train/, valid/ and test/."
-        )
-    train = load_image_set(folder / "train", size, class_names)
-    others = (load_image_set(folder / split, size, train.class_names) for split in SPLITS[1:])
-    return BigCats(train, *others)
+    first, *others = download.find_splits(locate("big_cats", data_dir, source))
+    train = load_image_set(first, size, class_names)
+    return BigCats(train, *(load_image_set(path, size, train.class_names) for path in others))
 
 
-def fetch_and_check(name: str, data_dir: Path, offline: bool = False) -> str:
+def check_big_cats(folder: Path, class_names: Sequence[str]) -> str:
+    """Check the three splits in ``folder`` as ``load_big_cats`` will see them, and say in a
+    sentence what is there, with remarks on what is spelt otherwise. DataError if a class is
+    missing, unknown or empty, or a picture is unreadable.
+    """
+    paths = download.find_splits(folder)
+    listed = [list_pictures(path, class_names) for path in paths]
+    counts = ", ".join(f"{check_pictures(pictures):,}" for pictures in listed)
+    pairs = zip(SPLITS, paths, strict=True)
+    remarks = [f"{path.name} is taken for {split}" for split, path in pairs if path.name != split]
+    remarks += [remark for pictures in listed for remark in pictures.remarks]
+    sentence = f"{folder}: {counts} pictures of {len(class_names)} classes"
+    return "; ".join([sentence, *dict.fromkeys(remarks)])
+
+
+def check_photographs(folder: Path) -> str:
+    """Check that every picture directly in ``folder`` can be read, and return a sentence that says
+    how many there are; DataError otherwise.
+    """
+    paths = image_paths(folder)
+    for path in paths:
+        check_readable(path)
+    return f"{folder}: {len(paths)} pictures"
+
+
+def fetch_and_check(
+    name: str, data_dir: Path, class_names: Sequence[str], offline: bool = False
+) -> str:
     """Find or download one of ``download.FETCH_NAMES``, check that it is complete and readable, and
     return a sentence that says what is there. DataError if it is not.
     """
@@ -147,7 +183,5 @@ def fetch_and_check(name: str, data_dir: Path, offline: bool = False) -> str:
             raise DataError(f"{path} is damaged. Delete it and run the same command again.")
         return f"{path}: {path.stat().st_size / 1e6:.0f} MB, its hash is right"
     if name in ("birds", "dogs"):
-        return f"{path}: {len([read_image(file) for file in image_paths(path)])} pictures"
-    cats = load_big_cats(data_dir, "real", 32)
-    counts = ", ".join(f"{len(split.labels):,}" for split in cats)
-    return f"{path}: {counts} pictures of {len(cats.train.class_names)} classes"
+        return check_photographs(path)
+    return check_big_cats(path, class_names)

@@ -7,8 +7,10 @@ name when it is complete, and of several processes one downloads while the other
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import os
+import re
 import shutil
 import sys
 import warnings
@@ -25,7 +27,7 @@ from hwlib.common.errors import DataError
 from hwlib.common.files import file_hash, replacing
 from hwlib.common.progress import progress_bar
 from hwlib.common.project import SPLITS
-from hwlib.common.runtime import find_data, has_splits
+from hwlib.common.runtime import find_data, has_splits, split_folders
 
 if TYPE_CHECKING:
     from pooch import Pooch
@@ -174,25 +176,79 @@ def damaged_files(folder: Path, files: dict[str, RemoteFile]) -> list[str]:
     ]
 
 
+def mnist_path(folder: Path, name: str) -> Path | None:
+    """Return one of MNIST's files as it lies in ``folder``, unpacked or packed by gzip, also named
+    as on Kaggle (``train-images.idx3-ubyte``); None if it is missing.
+    """
+    spellings = (name, name.replace("-idx", ".idx"))
+    paths = [folder / (spelt + ending) for ending in ("", ".gz") for spelt in spellings]
+    return next((path for path in paths if path.is_file()), None)
+
+
+def read_mnist_file(folder: Path, name: str) -> bytes:
+    """Return the unpacked content of one of MNIST's files, ``b""`` if it is missing or damaged."""
+    path = mnist_path(folder, name)
+    if path is None:
+        return b""
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if path.suffix == ".gz" else content
+    except (OSError, EOFError, zlib.error):  # of which BadGzipFile is one
+        return b""
+
+
+def damaged_mnist(folder: Path) -> list[str]:
+    """Return the names of MNIST's files that ``folder`` lacks, or has with another content."""
+    return [
+        name
+        for name, file in MNIST_FILES.items()
+        if hashlib.sha256(read_mnist_file(folder, name)).hexdigest() != file.sha256
+    ]
+
+
 def fetch_mnist(data_dir: Path, offline: bool = False) -> Path:
-    """Return the folder ``MNIST/raw`` with its four files, which are downloaded below ``data_dir``
-    if they are missing or damaged. DataError if that fails.
+    """Return the folder with MNIST's four files as they lie (``mnist_path``). If they are missing
+    or damaged, they are downloaded to ``MNIST/raw`` below ``data_dir``; DataError if that fails.
     """
     existing = find_data("MNIST/raw", data_dir)
-    damaged = damaged_files(existing, MNIST_FILES) if existing else []
+    damaged = damaged_mnist(existing) if existing else []
     if existing and not damaged:
         return existing
     folder = data_dir / "MNIST" / "raw"
     try:
         download(MNIST_FILES, folder, "data_dir", offline)
     except DataError as error:
-        state = f"{existing} lacks a whole {', '.join(damaged)}" if existing else (
-            f"MNIST is not in {folder}")  # fmt: skip
+        state = f"MNIST is not in {folder}"
+        if existing:
+            state = f"{existing} lacks a whole {', '.join(damaged)}"
+            if any(mnist_path(existing, name) for name in damaged):
+                state += " (by hash: other sets, as Fashion-MNIST, have files of the same names)"
         raise DataError(
-            f"{state}, and {error} Put the four unpacked files of MNIST there, or set data_dir to "
+            f"{state}, and {error} Put the four files of MNIST there, or set data_dir to "
             "the folder that holds MNIST/raw, or data_source to 'sample'."
         ) from error
     return folder
+
+
+def refuse_packed(parent: Path, folder: Path) -> None:
+    """Raise DataError if ``parent`` holds the zip of the big cats, ``archive.zip`` on Kaggle."""
+    for packed in sorted(parent.glob("*.zip")):
+        if re.search("cat|archive", packed.name, re.IGNORECASE):
+            raise DataError(f"{packed} is still packed. Unpack it in {folder}.")
+
+
+def find_splits(folder: Path) -> list[Path]:
+    """Return the folders of the big cats' three splits; DataError if one is missing."""
+    folders = split_folders(folder)
+    missing = [split for split in SPLITS if split not in folders]
+    if missing:
+        refuse_packed(folder, folder)
+        refuse_packed(folder.parent, folder)
+        raise DataError(
+            f"{folder} lacks {', '.join(missing)}; it must hold train/, valid/ and test/. Unpack "
+            f"{BIG_CATS} there again, or remove the folder."
+        )
+    return [folders[split] for split in SPLITS]
 
 
 def fetch_big_cats(data_dir: Path, offline: bool = False) -> Path:
@@ -202,6 +258,7 @@ def fetch_big_cats(data_dir: Path, offline: bool = False) -> Path:
     if existing := find_data("big_cats", data_dir):
         return existing
     folder = data_dir / "big_cats"
+    refuse_packed(data_dir, folder)
     remedy = (
         f"There is no folder {folder}. Download {BIG_CATS} from Kaggle and unpack it there "
         "(data/README.md), set data_dir to the folder that holds big_cats/, or data_source to "
@@ -222,8 +279,8 @@ def fetch_big_cats(data_dir: Path, offline: bool = False) -> Path:
     with locked(folder, "data_dir"):
         if not folder.is_dir():  # another process may have copied it meanwhile
             with replacing(folder) as unfinished:
-                for split in SPLITS:
-                    shutil.copytree(downloaded / split, unfinished / split)
+                for split, path in split_folders(downloaded).items():
+                    shutil.copytree(path, unfinished / split)
     return folder
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import unicodedata
 import warnings
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, features
 from PIL import __version__ as pillow_version
 from torch import Tensor
 
@@ -20,8 +21,11 @@ from hwlib.common.errors import DataError
 from hwlib.common.files import file_hash, replacing
 from hwlib.common.progress import progress_bar
 
-IMAGE_ENDINGS = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-JUNK = {"Thumbs.db", "desktop.ini"}  # which Windows leaves in folders of pictures
+IMAGE_ENDINGS = {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+if features.check("avif"):  # from Pillow 11.3 on
+    IMAGE_ENDINGS.add(".avif")
+OTHER_ENDINGS = {".avif", ".heic", ".heif", ".jxl"} - IMAGE_ENDINGS  # pictures Pillow cannot read
+JUNK = {"thumbs.db", "desktop.ini", "__macosx", "@eadir"}  # which systems leave beside pictures
 MAX_PIXELS = 80_000_000  # a photograph has a third of that; more is a mistake or an attack
 CACHED_SETS = 12  # decoded sets of pictures that are kept: train, valid and test at a few sizes
 
@@ -43,19 +47,29 @@ class ImageSet(NamedTuple):
 def visible_paths(folder: Path) -> list[Path]:
     """Return what is not hidden in ``folder``, sorted by name; DataError if it cannot be read."""
     try:
-        return [p for p in sorted(folder.iterdir()) if p.name not in JUNK and p.name[0] != "."]
+        visible = [path for path in sorted(folder.iterdir()) if path.name[0] != "."]
+        return [path for path in visible if path.name.lower() not in JUNK]
     except OSError as error:
         raise DataError(f"The folder {folder} cannot be read ({error.strerror}).") from error
 
 
 def image_paths(folder: Path) -> list[Path]:
     """Return the pictures directly in ``folder``, sorted by name, without hidden files, and with a
-    warning without other files. DataError if there is none.
+    warning without other files. DataError if there is none, or one of a kind Pillow cannot read.
     """
     visible = visible_paths(folder)
+    if unreadable := [path for path in visible if path.suffix.lower() in OTHER_ENDINGS]:
+        raise DataError(
+            f"{unreadable[0]} is a picture that Pillow cannot read here. Convert it to JPEG or PNG."
+        )
     paths = [path for path in visible if path.suffix.lower() in IMAGE_ENDINGS]
     if not paths:
-        raise DataError(f"There is no image ({', '.join(sorted(IMAGE_ENDINGS))}) in {folder}.")
+        kinds = ", ".join(sorted(IMAGE_ENDINGS))
+        names = ", ".join(path.name for path in visible[:3])
+        raise DataError(
+            f"There is no image ({kinds}) in {folder}{f', only {names}' if names else ''}. "
+            "Put pictures directly there."
+        )
     if others := [path.name for path in visible if path not in paths]:
         warnings.warn(f"{folder}: left out, as no picture: {', '.join(others)}", stacklevel=2)
     return paths
@@ -81,6 +95,21 @@ def read_image(path: Path) -> Image.Image:
         raise DataError(
             f"{path} cannot be read as an image ({error}). Replace or remove it."
         ) from error
+
+
+def check_readable(path: Path) -> None:
+    """Raise DataError if a picture is unreadable or cut short. A JPEG is decoded to an eighth of
+    its size, which reads all its bytes in a fraction of the time.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.format == "JPEG" and image.width * image.height <= MAX_PIXELS:
+                image.draft("RGB", (1, 1))
+                image.load()
+                return
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        pass  # said below
+    read_image(path)
 
 
 def read_resized(path: Path, size: int) -> np.ndarray:
@@ -133,8 +162,11 @@ def read_pictures(paths: list[Path], size: int) -> np.ndarray:
 
 
 def class_key(name: str) -> str:
-    """Return a class's name in the form that ignores case, blanks and spellings of Unicode."""
-    return " ".join(unicodedata.normalize("NFC", name).casefold().split())
+    """Return a class's name in the form that ignores case, plural, spellings of Unicode, and what
+    stands between words: ``snow_leopard`` is SNOW LEOPARD and LION is LIONS.
+    """
+    words = re.split(r"[\s_-]+", unicodedata.normalize("NFC", name).casefold().strip())
+    return " ".join(words).removesuffix("s")
 
 
 def class_folders(folder: Path) -> dict[str, Path]:
@@ -149,6 +181,52 @@ def class_folders(folder: Path) -> dict[str, Path]:
     return folders
 
 
+class PictureList(NamedTuple):
+    """The pictures of a folder of class folders, not yet read: one list of paths a class."""
+
+    by_class: list[list[Path]]
+    class_names: list[str]
+    remarks: list[str]  # on folders whose names are spelt otherwise
+
+    def paths(self) -> list[Path]:
+        """Return the pictures in the order of their classes."""
+        return [path for class_paths in self.by_class for path in class_paths]
+
+
+def list_pictures(
+    folder: Path, class_names: Sequence[str] | None = None, partial: bool = False
+) -> PictureList:
+    """Find the pictures of class folders, with arguments as for ``load_image_set``; DataError if a
+    class folder is missing, unknown or empty.
+    """
+    folders = class_folders(folder)
+    names = list(class_names or sorted(path.name for path in folders.values()))
+    wanted = {class_key(name): name for name in names}
+    if len(wanted) < len(names):
+        raise DataError(f"One class comes twice among {', '.join(names)}. Name each class once.")
+    unknown = [path.name for key, path in folders.items() if key not in wanted]
+    missing = [name for key, name in wanted.items() if key not in folders]
+    if unknown or not folders or (missing and not partial):
+        parts = {"missing": missing or (not folders and ["all of them"]), "unknown": unknown}
+        listed = "; ".join(f"{part}: {', '.join(some)}" for part, some in parts.items() if some)
+        raise DataError(
+            f"{folder} must hold one folder a class, and no others ({listed}). Rename, add or "
+            "remove folders."
+        )
+    by_class = [image_paths(folders[key]) if key in folders else [] for key in wanted]
+    spelt = [(folders[key].name, name) for key, name in wanted.items() if key in folders]
+    remarks = [f"{other} is taken for {name}" for other, name in spelt if other != name]
+    return PictureList(by_class, names, remarks)
+
+
+def check_pictures(pictures: PictureList) -> int:
+    """Check that every picture can be read, some 2,000 in a second, and return how many there are;
+    DataError names one that cannot.
+    """
+    with ThreadPoolExecutor() as pool:
+        return len(list(pool.map(check_readable, pictures.paths())))
+
+
 def load_image_set(
     folder: Path, size: int, class_names: Sequence[str] | None = None, partial: bool = False
 ) -> ImageSet:
@@ -161,17 +239,8 @@ def load_image_set(
         class_names: the classes in the order of their labels; default: the folder names, sorted.
         partial: some of ``class_names`` may have no folder.
     """
-    folders = class_folders(folder)
-    names = list(class_names or sorted(path.name for path in folders.values()))
-    wanted = {class_key(name): name for name in names}
-    unknown = [path.name for key, path in folders.items() if key not in wanted]
-    missing = [name for key, name in wanted.items() if key not in folders]
-    if unknown or not folders or (missing and not partial):
-        listed = ", ".join(sorted(unknown + missing)) or "all of them"
-        raise DataError(f"{folder} must hold one folder a class; missing or unknown: {listed}.")
-    by_class = [image_paths(folders[key]) if key in folders else [] for key in wanted]
-    paths = [path for class_paths in by_class for path in class_paths]
-    labels = torch.repeat_interleave(
-        torch.arange(len(names)), torch.tensor([len(p) for p in by_class])
-    )
+    pictures = list_pictures(folder, class_names, partial)
+    paths, names = pictures.paths(), pictures.class_names
+    counts = torch.tensor([len(class_paths) for class_paths in pictures.by_class])
+    labels = torch.repeat_interleave(torch.arange(len(names)), counts)
     return ImageSet(torch.from_numpy(read_pictures(paths, size)), labels, paths, names)

@@ -122,9 +122,42 @@ def install(packages: list[str]) -> None:
     )
 
 
+def simplified(name: str) -> str:
+    """Return a name without what people write in different ways: case, blanks, ``_`` and ``-``."""
+    return re.sub(r"[\s_-]+", "", name).lower()
+
+
+def folder_named(parent: Path, *names: str) -> Path | None:
+    """Return the folder in ``parent`` that has one of these names, as it stands if there is one,
+    otherwise in another spelling (``simplified``); None if there is none.
+    """
+    exact = [parent / name for name in names if (parent / name).is_dir()]
+    wanted = [simplified(name) for name in names]
+    return next(
+        (path for path in (*exact, *subfolders(parent)) if simplified(path.name) in wanted), None
+    )
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Return the folders in ``folder``, sorted by name; none if it cannot be read."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir())
+    except OSError:
+        return []
+
+
+def split_folders(folder: Path) -> dict[str, Path]:
+    """Return the folders of those of the big cats' splits that are in ``folder``, by the names that
+    we use: also ``Train``, and ``val`` or ``validation`` for ``valid``.
+    """
+    others = {"train": ("training",), "valid": ("val", "validation"), "test": ("testing",)}
+    paths = {split: folder_named(folder, split, *others[split]) for split in SPLITS}
+    return {split: path for split, path in paths.items() if path}
+
+
 def has_splits(folder: Path) -> bool:
     """Return whether the folder holds the big cats' three splits."""
-    return all((folder / split).is_dir() for split in SPLITS)
+    return len(split_folders(folder)) == len(SPLITS)
 
 
 def attached_folders(name: str) -> Iterator[Path]:
@@ -133,12 +166,40 @@ def attached_folders(name: str) -> Iterator[Path]:
         yield from (KAGGLE / "input").glob("*/" * depth + name)
 
 
-def find_data(name: str, data_dir: Path) -> Path | None:
-    """Return the folder ``big_cats``, ``birds``, ``dogs`` or ``MNIST/raw``: below ``data_dir``,
-    below its ``hw1_data``, or attached on Kaggle; None if it is nowhere.
+def find_big_cats(base: Path) -> list[Path]:
+    """Return the folders that may be the big cats below ``base``, the best one first: with all
+    three splits, in ``big_cats``, one folder deeper, in another folder of cats, or in ``base``.
     """
-    candidates = [data_dir / name, data_dir / "hw1_data" / name, *attached_folders(name)]
-    folders = [path for path in candidates if path.is_dir()]
+    own = folder_named(base, "big_cats")
+    of_cats = [path for path in subfolders(base) if "cats" in path.name.lower()]
+    candidates = [*([own, *subfolders(own)] if own else []), *of_cats, base]
+    return [path for path in candidates if has_splits(path)] or ([own] if own else [])
+
+
+def find_mnist(base: Path) -> list[Path]:
+    """Return the folders that may hold MNIST's files below ``base``, the best one first: with at
+    least one file, in ``MNIST/raw``, ``MNIST`` or ``base``.
+    """
+    outer = folder_named(base, "MNIST")
+    own = folder_named(outer, "raw") if outer else None
+    candidates = [path for path in (own, outer, base) if path]
+    return [path for path in candidates if any(path.glob("*-ubyte*"))] or ([own] if own else [])
+
+
+def find_data(name: str, data_dir: Path) -> Path | None:
+    """Return the folder ``big_cats``, ``birds``, ``dogs`` or ``MNIST/raw``, or what is spelt or
+    laid out a little otherwise: below ``data_dir``, below its ``hw1_data``, or attached on Kaggle;
+    None if it is nowhere.
+    """
+    folders: list[Path] = []
+    for base in (data_dir, data_dir / "hw1_data"):
+        if name == "big_cats":
+            folders += find_big_cats(base)
+        elif name == "MNIST/raw":
+            folders += find_mnist(base)
+        elif path := folder_named(base, name):
+            folders.append(path)
+    folders += [path for path in attached_folders(name) if path.is_dir()]
     if name == "big_cats":  # Kaggle's own data set holds the splits without a folder around them
         parents = [path.parent for path in attached_folders("train")]
         folders += [parent for parent in parents if has_splits(parent)]

@@ -10,6 +10,7 @@ from hwlib.common import data, download
 from hwlib.common.device import find_device
 from hwlib.common.errors import HwlibError
 from hwlib.common.project import BY_HAND, DATA
+from hwlib.q4_cats.cnn import CLASS_NAMES
 from hwlib.q4_vgg.vgg import check_weights_file
 from hwlib.run.errors import RunError
 from hwlib.run.parameters import Parameters, check
@@ -24,10 +25,12 @@ def check_vgg_weights(weights: str, source: str) -> None:
         check_weights_file(usable)
 
 
-def check_inputs(parameters: Parameters, questions: Iterable[str]) -> None:
+def check_inputs(parameters: Parameters, questions: Iterable[str]) -> list[str]:
     """Check the device, and that the data and weights which the questions read are at hand, before
-    a kernel starts; RunError otherwise. What can be downloaded is.
+    a kernel starts, and return a sentence on each folder of real pictures; RunError otherwise. What
+    can be downloaded is.
     """
+    sentences: list[str] = []
     data_dir, source = parameters.data_dir, parameters.data_source
     try:
         find_device(parameters.device)  # the kernel alone takes hold of a GPU
@@ -36,11 +39,14 @@ def check_inputs(parameters: Parameters, questions: Iterable[str]) -> None:
         if source == "real" and "q3" in questions:
             data.check_mnist(data_dir)
         if "q4" in questions:
-            for name in DATA["q4"]:
-                data.locate(name, data_dir, source)
+            folders = {name: data.locate(name, data_dir, source) for name in DATA["q4"]}
+            if source == "real":
+                sentences.append(data.check_big_cats(folders.pop("big_cats"), CLASS_NAMES))
+                sentences += map(data.check_photographs, folders.values())
             check_vgg_weights(parameters.vgg_weights, source)
     except (HwlibError, ValueError) as error:
         raise RunError(str(error)) from error
+    return sentences
 
 
 def missing_data(parameters: Parameters) -> list[str]:

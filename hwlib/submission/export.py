@@ -139,7 +139,8 @@ def run_notebook(
     """
     target.unlink(missing_ok=True)  # of an export that was killed
     announce("looking for data and weights")
-    check_inputs(parameters, questions)
+    for sentence in check_inputs(parameters, questions):
+        announce(sentence)
     announce("running the notebook")
     placed = parameters.model_copy(update={"output_dir": str(target.parent), "make_files": False})
     content = with_library(nbformat.read(notebook, as_version=4))

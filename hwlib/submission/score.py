@@ -15,6 +15,7 @@ from torch import Tensor
 from hwlib.common import data
 from hwlib.common.errors import HwlibError
 from hwlib.common.images import ImageSet, class_key, load_image_set
+from hwlib.common.runtime import split_folders
 from hwlib.q3 import mlp
 from hwlib.q3.activations import sigmoid
 from hwlib.q4_cats import cnn
@@ -140,8 +141,9 @@ def read_scored_pictures(names: tuple[str, ...], request: ScoreRequest, size: in
     with tempfile.TemporaryDirectory(prefix="hwlib-score-") as temporary:
         drawn = request.data_source == "real" or (request.data_dir / "sample").is_dir()
         folder = request.data_dir if drawn else Path(temporary)  # leave nothing in the data folder
-        test = data.locate("big_cats", folder, request.data_source) / "test"
-        return load_image_set(test, size, names, partial=True)
+        folder = data.locate("big_cats", folder, request.data_source)
+        splits = split_folders(folder)
+        return load_image_set(splits.get("test", folder / "test"), size, names, partial=True)
 
 
 def readable_tensors(weights: PickledTensors, name: str) -> dict[str, Tensor]:

@@ -1,3 +1,6 @@
+import gzip
+import hashlib
+
 import pytest
 import torch
 from click.testing import CliRunner
@@ -49,10 +52,84 @@ def test_a_file_of_mnist_with_another_content_is_named(tmp_path, monkeypatch, da
     folder.mkdir(parents=True)
     for name in files:
         (folder / name).write_bytes(b"other" if name == damaged else b"")
-    with pytest.raises(DataError, match=rf"lacks a whole {damaged}, and"):
+    with pytest.raises(DataError, match=rf"lacks a whole {damaged} .*Fashion-MNIST"):
         data.check_mnist(tmp_path, offline=True)
     (folder / damaged).write_bytes(b"")
     assert data.check_mnist(tmp_path, offline=True) == folder
+
+
+def write_mnist(folder, monkeypatch, ending: str = "", packed: bool = False):
+    """Three digits for each of MNIST's files, which are all that is expected of it."""
+    images = bytes(16) + bytes(range(256)) * 9 + bytes(48)
+    contents = {
+        name: images if "images" in name else bytes(8) + b"\1\2\3" for name in download.MNIST_FILES
+    }
+    files = {
+        name: download.RemoteFile("", hashlib.sha256(content).hexdigest())
+        for name, content in contents.items()
+    }
+    monkeypatch.setattr(download, "MNIST_FILES", files)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        spelt = name.replace("-idx", ".idx") if ending == "dot" else name
+        path = folder / (spelt + (".gz" if packed else ""))
+        path.write_bytes(gzip.compress(content) if packed else content)
+
+
+@pytest.mark.parametrize("ending", ["", "dot"])
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("place", ["MNIST/raw", "MNIST", "mnist/raw", "hw1_data/MNIST", "."])
+def test_digits_are_read_where_and_as_they_lie(tmp_path, monkeypatch, place, packed, ending):
+    write_mnist(tmp_path / place, monkeypatch, ending, packed)
+    before = sorted(tmp_path.rglob("*"))
+    digits = data.load_mnist(tmp_path, "real")
+    assert digits.train_images.shape == (3, 28, 28) and digits.test_labels.tolist() == [1, 2, 3]
+    assert digits.test_images[0, 0, :3].tolist() == [0, 1, 2]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_packed_file_that_is_cut_short_is_named(tmp_path, monkeypatch):
+    write_mnist(tmp_path / "MNIST", monkeypatch, packed=True)
+    cut = tmp_path / "MNIST" / "train-images-idx3-ubyte.gz"
+    cut.write_bytes(cut.read_bytes()[:100])
+    with pytest.raises(DataError, match=r"lacks a whole train-images-idx3-ubyte \(by hash"):
+        data.check_mnist(tmp_path, offline=True)
+
+
+def save_splits(folder, splits=("train", "valid", "test")):
+    for split in splits:
+        for name in ("LION", "PUMA"):
+            save_picture(folder / split / name / "1.png")
+
+
+@pytest.mark.parametrize(
+    ("place", "splits"),
+    [
+        ("big_cats", ("train", "val", "test")),
+        ("big_cats", ("Train", "Validation", "TEST")),
+        ("big_cats/cats-in-the-wild", ("train", "valid", "test")),
+        ("cats-in-the-wild-image-classification", ("train", "valid", "test")),
+        ("Big Cats", ("train", "valid", "test")),
+        ("hw1_data/big_cats", ("train", "valid", "test")),
+        (".", ("train", "valid", "test")),
+    ],
+)
+def test_the_run_and_its_check_see_the_big_cats_alike(tmp_path, place, splits):
+    save_splits(tmp_path / place, splits)
+    said = data.fetch_and_check("big_cats", tmp_path, ["LIONS", "PUMA"], offline=True)
+    assert str(tmp_path / place) in said and "2, 2, 2 pictures of 2 classes" in said
+    assert "LION is taken for LIONS" in said
+    assert (f"{splits[1]} is taken for valid" in said) == (splits[1] != "valid")
+    cats = data.load_big_cats(tmp_path, "real", 8, ["LIONS", "PUMA"])
+    assert [len(split.labels) for split in cats] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("place", ["big_cats/archive.zip", "archive.zip", "big_cats.zip"])
+def test_a_zip_that_was_not_unpacked_is_named(tmp_path, place):
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).touch()
+    with pytest.raises(DataError, match=r"\.zip is still packed\. Unpack it in .*big_cats"):
+        data.fetch_and_check("big_cats", tmp_path, ["LIONS"], offline=True)
 
 
 def test_a_missing_class_split_or_folder_is_named(tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ from support import ROOT
 
 from hwlib.common import images
 from hwlib.common.errors import DataError
-from hwlib.common.images import load_image_set, read_image
+from hwlib.common.images import check_readable, list_pictures, load_image_set, read_image
 
 
 def save(image: Image.Image, path, **options):
@@ -126,9 +126,9 @@ def test_other_files_are_left_out_with_a_warning_and_junk_without(tmp_path, recw
         (tmp_path / "A" / junk).write_bytes(b"junk")
     (tmp_path / ".git").mkdir()
     assert len(load_image_set(tmp_path, 8).labels) == 1 and not recwarn
-    (tmp_path / "A" / "2.heic").write_bytes(b"perhaps a picture")
+    (tmp_path / "A" / "2.txt").write_bytes(b"no picture")
     (tmp_path / "A" / "deeper").mkdir()
-    with pytest.warns(UserWarning, match=r"left out, as no picture: 2\.heic, deeper"):
+    with pytest.warns(UserWarning, match=r"left out, as no picture: 2\.txt, deeper"):
         assert len(load_image_set(tmp_path, 8).labels) == 1
 
 
@@ -141,6 +141,46 @@ def test_class_folders_in_another_case_or_spelling_are_the_same_class(tmp_path):
     save(new_picture(), tmp_path / "SNOW LEOPARD" / "1.png")
     with pytest.raises(DataError, match="one class in two folders"):
         load_image_set(tmp_path, 8, [cafe.upper(), "SNOW LEOPARD"])
+
+
+@pytest.mark.parametrize("name", ["snow_leopard", "Snow-Leopards", " SNOW  leopard"])
+def test_class_folders_that_are_spelt_a_little_otherwise_are_taken_with_a_remark(tmp_path, name):
+    save(new_picture(), tmp_path / name / "1.png")
+    save(new_picture(), tmp_path / "LION" / "1.png")
+    save(new_picture(), tmp_path / "__MACOSX" / "._1.png")
+    listed = list_pictures(tmp_path, ["SNOW LEOPARD", "LIONS"])
+    assert [path.parent.name for path in listed.paths()] == [name, "LION"]
+    assert listed.remarks == [
+        f"{name} is taken for SNOW LEOPARD",
+        "LION is taken for LIONS",
+    ]
+    save(new_picture(), tmp_path / "LEOPARD" / "1.png")
+    with pytest.raises(DataError, match="unknown: LEOPARD"):
+        list_pictures(tmp_path, ["SNOW LEOPARD", "LIONS"])
+    with pytest.raises(DataError, match="comes twice"):
+        list_pictures(tmp_path, ["LION", "LIONS"])
+
+
+def test_pictures_of_newer_kinds_are_read_or_named(tmp_path):
+    save(new_picture("red"), tmp_path / "A" / "1.jfif", format="JPEG")
+    assert load_image_set(tmp_path, 8).images[0, 0].min() > 250
+    if ".avif" in images.IMAGE_ENDINGS:
+        save(new_picture("red"), tmp_path / "A" / "2.avif")
+        assert len(load_image_set(tmp_path, 8).labels) == 2
+    (tmp_path / "A" / "IMG_3.HEIC").write_bytes(b"not for Pillow")
+    with pytest.raises(DataError, match=r"IMG_3\.HEIC .* Convert it to JPEG or PNG"):
+        load_image_set(tmp_path, 8)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize("kind", ["jpg", "png", "gif", "tif", "webp", "bmp"])
+def test_a_picture_cut_short_is_found_without_decoding_all_of_it(tmp_path, kind, share):
+    save(Image.effect_noise((90, 70), 90).convert("RGB"), tmp_path / f"1.{kind}")
+    check_readable(tmp_path / f"1.{kind}")
+    content = (tmp_path / f"1.{kind}").read_bytes()
+    (tmp_path / f"1.{kind}").write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(DataError, match="Replace or remove it"):
+        check_readable(tmp_path / f"1.{kind}")
 
 
 def test_a_grader_s_folder_may_lack_classes_but_hold_no_unknown_ones(tmp_path):
