@@ -4,6 +4,8 @@ import re
 
 import pandas as pd
 import pypdfium2
+import pytest
+from nbformat.v4 import new_markdown_cell
 from pdf.helpers import blocks_of, code, convert, result, text_of
 
 from hwlib.pdf.blocks import MarkupBlock
@@ -111,3 +113,14 @@ def test_colours_are_those_of_the_style_sheet_and_nothing_else_is_code():
     )
     text = text_of(convert(code("bar", result(text__html=f"<table><tr>{bar}</tr></table>"))))
     assert "0.5" in text
+
+
+@pytest.mark.parametrize("sign", ["1.", "-", "+", "=", "==", "/"])
+def test_signs_that_begin_a_list_elsewhere_stay_as_they_are(sign):
+    """At the start of a cell, a link, a colour or a key."""
+    begun = f"{sign} term: x"
+    cells = [begun, f"[{begun}](https://example.org)", f"[{begun}](#here)", f"<kbd>{begun}</kbd>"]
+    cells.append(f'<span style="color:red">{begun}</span>')
+    rows = "\n".join(f"| {cell} | y |" for cell in cells)
+    text = text_of(convert(new_markdown_cell(f"# Here\n\n| a | b |\n|---|---|\n{rows}")))
+    assert text.count(f"{sign} term: x") == len(cells)

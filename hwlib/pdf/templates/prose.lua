@@ -12,9 +12,13 @@ local function make_breakable(element)
 end
 
 -- Typst would take ".b" behind bold or a formula for one of its fields, "--" for a dash, "..." for
--- one character and "-?" for none.
+-- one character and "-?" for none; "1.", "-", "+", "=" or "/" before the words of a link, a colour or a
+-- table's cell for the beginning of a list or a heading.
 local function show_word(word)
   local text = word.text
+  if text:find('^%d+%.$') or text:find('^[-+/]$') or text:find('^=+$') then
+    return pandoc.RawInline('typst', (text:gsub('[-+/=.]', '\\%0')))
+  end
   if text:find('%-%-') or text:find('%.%.%.') or text:find('%-%?') then
     return make_breakable(pandoc.RawInline('typst', '#' .. strings.typst_string(text) .. ';'))
   end
