@@ -64,11 +64,13 @@ def read_requirements(names: list[str]) -> list[str]:
 
 def ask(python: str, code: str, *arguments: str) -> list[str] | None:
     """Return the lines that ``code`` prints, or None if this Python does not run."""
+    utf8 = os.environ | {"PYTHONIOENCODING": "utf-8:surrogateescape"}  # paths in any letters
     try:
-        done = subprocess.run([python, "-c", code, *arguments], capture_output=True, text=True)
+        done = subprocess.run([python, "-c", code, *arguments], capture_output=True, env=utf8)
     except OSError:
         return None
-    return done.stdout.split("\n")[:-1] if done.returncode == 0 else None
+    lines = done.stdout.decode("utf-8", "surrogateescape").splitlines()
+    return lines if done.returncode == 0 else None
 
 
 def environment_folder() -> Path:
@@ -211,7 +213,8 @@ def main() -> None:
     given = parser.parse_args()
     requirements = read_requirements(given.requirements)
     has_all = ask(sys.executable, CHECK, *requirements) == []
-    print(sys.executable if has_all else prepare(sys.executable, requirements, given.cpu))
+    python = sys.executable if has_all else prepare(sys.executable, requirements, given.cpu)
+    sys.stdout.buffer.write(os.fsencode(python) + b"\n")  # a path's own bytes, in any encoding
 
 
 if __name__ == "__main__":

@@ -64,6 +64,20 @@ def test_a_python_that_has_everything_is_taken_as_it_is(project):
     assert done.stdout.strip() == sys.executable and not (project / ".venv").exists()
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_a_path_in_any_letters_is_printed_as_it_is_in_any_encoding(tmp_path, encoding):
+    python = tmp_path / "שלום é/bin/python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    for name in ("environment.py", "requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "requirements.txt").write_text("# nothing\n")
+    command = [python, tmp_path / "environment.py", "requirements.txt"]
+    env = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, env=env, capture_output=True, check=True)
+    assert done.stdout == os.fsencode(python) + b"\n"
+
+
 @pytest.mark.slow
 def test_an_environment_whose_python_is_gone_is_made_anew(project):
     set_up(project)
