@@ -4,6 +4,7 @@ Everything is checked here, without torch and before a kernel starts. Values may
 schema converts: ``1e-3`` is a number and the ID ``012345678`` keeps its zero.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -30,8 +31,20 @@ class ParameterError(HwlibError, ValueError):  # pydantic collects a ValueError 
     """A parameter, profile or question is not what it must be; the message says what would be."""
 
 
+def expand(path: str) -> str:
+    """Return a path with ``~`` and ``$HOME`` replaced as a shell does, which does it in no file
+    and in no quotes; ValueError if ``~`` names nobody.
+    """
+    try:
+        full = os.path.expandvars(path)
+        return str(Path(full).expanduser()) if full.startswith("~") else full
+    except RuntimeError as error:
+        raise ValueError("the home folder that ~ stands for is not known") from error
+
+
 def check_weights(value: str) -> str:
     """Return ``imagenet``, ``none`` or the path of a file; ValueError for anything else."""
+    value = expand(value)
     if value not in ("imagenet", "none") and not Path(value).is_file():
         raise ValueError("must be imagenet, none or the path of an existing file")
     return value
@@ -56,6 +69,9 @@ LearningRates = Annotated[
 ]
 Epochs = Annotated[int, Field(ge=1, description="a whole number from 1 up")]
 Text = Annotated[str, Field(min_length=1, description="a text that is not empty")]
+Location = Annotated[
+    str, AfterValidator(expand), Field(min_length=1, description="the path of a folder")
+]
 Seed = Annotated[int, Field(ge=0, lt=2**32, description="a whole number from 0 to 4294967295")]
 Device = Annotated[
     str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
@@ -81,7 +97,7 @@ class Parameters(BaseModel):
     profile: Text = "notebook"
     seed: Seed = 42
     device: Device = "auto"
-    data_dir: Text = "data"
+    data_dir: Location = "data"
     data_source: DataSource = "real"
     learning_rate: LearningRate = 0.01
     learning_rates: LearningRates = [0.001, 0.01, 0.1]
@@ -89,7 +105,7 @@ class Parameters(BaseModel):
     cnn_epochs: Epochs = 120
     cnn_size: CnnSize = "large"
     vgg_weights: Weights = "imagenet"
-    output_dir: Text = "out/notebook"
+    output_dir: Location = "out/notebook"
     make_files: bool = False
     command: Text = BY_HAND
 

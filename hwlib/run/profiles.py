@@ -11,7 +11,15 @@ from typing import Any
 import yaml
 
 from hwlib.common.project import NOTEBOOK, PROFILES
-from hwlib.run.parameters import Axes, ParameterError, Parameters, check, source_of, suggest
+from hwlib.run.parameters import (
+    Axes,
+    ParameterError,
+    Parameters,
+    check,
+    expand,
+    source_of,
+    suggest,
+)
 
 
 class Placed(str):
@@ -83,7 +91,7 @@ def profile_path(profile: str, folder: Path = Path()) -> Path:
     is none.
     """
     is_path = profile.endswith((".yaml", ".yml"))
-    path = folder / profile if is_path else PROFILES / f"{profile}.yaml"
+    path = folder / expand(profile) if is_path else PROFILES / f"{profile}.yaml"
     if not path.is_file():
         known = sorted(p.stem for p in PROFILES.glob("*.yaml"))
         if not is_path and not known:

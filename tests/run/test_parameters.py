@@ -128,3 +128,18 @@ def test_unknown_profiles_and_questions_are_refused():
         check_questions(",")
     assert check_questions("Q3, q1") == ("q1", "q3")
     assert check_questions(None) == ("q1", "q2", "q3", "q4")
+
+
+def test_the_home_folder_is_understood_in_every_place_as_in_a_shell(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "vgg16.pth").touch()
+    (tmp_path / "mine.yaml").write_text(
+        "data_dir: ~/data\noutput_dir: $HOME/out\nvgg_weights: ~/vgg16.pth\n"
+    )
+    placed = load_profile("~/mine.yaml")
+    assert placed.data_dir == str(tmp_path / "data")
+    assert placed.output_dir == str(tmp_path / "out")
+    assert placed.vgg_weights == str(tmp_path / "vgg16.pth")
+    assert load_profile("demo", [("data_dir", "a~b/")]).data_dir == "a~b/"
+    with pytest.raises(ParameterError, match="data_dir = '~nobody-at-all/x': the home folder"):
+        load_profile("demo", [("data_dir", "~nobody-at-all/x")])
