@@ -18,7 +18,7 @@ from torch import Tensor
 
 from hwlib.common import download, drawings
 from hwlib.common.errors import DataError
-from hwlib.common.files import replacing
+from hwlib.common.files import replacing, user_path
 from hwlib.common.images import (
     ImageSet,
     check_pictures,
@@ -51,7 +51,7 @@ def check_mnist(data_dir: str | Path, offline: bool = False) -> Path:
     """Check the hashes of MNIST's four files without reading them into tensors, download them if
     they are missing or damaged, and return their folder. DataError if that fails.
     """
-    return download.fetch("mnist", Path(data_dir), offline)
+    return download.fetch("mnist", user_path(data_dir), offline)
 
 
 def load_mnist(data_dir: str | Path, source: str) -> Mnist:
@@ -129,7 +129,7 @@ def locate(name: str, data_dir: str | Path, source: str) -> Path:
     """Return the folder ``big_cats``, ``birds`` or ``dogs`` of a source; DataError if it is
     missing and cannot be downloaded.
     """
-    data_dir = Path(data_dir)
+    data_dir = user_path(data_dir)
     return sample_folder(data_dir) / name if source == "sample" else download.fetch(name, data_dir)
 
 
@@ -170,12 +170,12 @@ def check_photographs(folder: Path) -> str:
 
 
 def fetch_and_check(
-    name: str, data_dir: Path, class_names: Sequence[str], offline: bool = False
+    name: str, data_dir: str | Path, class_names: Sequence[str], offline: bool = False
 ) -> str:
     """Find or download one of ``download.FETCH_NAMES``, check that it is complete and readable, and
     return a sentence that says what is there. DataError if it is not.
     """
-    path = download.fetch(name, data_dir, offline)
+    path = download.fetch(name, user_path(data_dir), offline)
     if name == "mnist":
         return f"{path}: 60,000 and 10,000 digits, their hashes are right"
     if name == "vgg16":

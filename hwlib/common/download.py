@@ -24,7 +24,7 @@ import torch
 from filelock import FileLock
 
 from hwlib.common.errors import DataError
-from hwlib.common.files import file_hash, replacing
+from hwlib.common.files import file_hash, replacing, user_path
 from hwlib.common.progress import progress_bar
 from hwlib.common.project import SPLITS
 from hwlib.common.runtime import find_data, has_splits, split_folders
@@ -302,9 +302,11 @@ def vgg16_file() -> Path:
 
 
 def usable_weights(weights: str, source: str) -> str:
-    """Return what the parameter ``vgg_weights`` comes to: with ``"sample"`` data nothing is
-    downloaded, so ``"imagenet"`` without weights in torch's cache comes to ``"none"``.
+    """Return what the parameter ``vgg_weights`` comes to, a path without ``~``. With ``"sample"``
+    data nothing is downloaded, so ``"imagenet"`` without weights in torch's cache is ``"none"``.
     """
+    if weights not in ("imagenet", "none"):
+        return str(user_path(weights))
     missing = weights == "imagenet" and not vgg16_file().is_file()
     return "none" if missing and source == "sample" else weights
 

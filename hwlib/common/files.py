@@ -29,6 +29,16 @@ def replacing(path: Path) -> Iterator[Path]:
             unfinished.unlink(missing_ok=True)
 
 
+def user_path(path: str | Path) -> Path:
+    """Return the path with ``~`` and variables as ``$HOME`` replaced, as a shell does it outside
+    quotes; DataError if ``~`` names nobody.
+    """
+    try:
+        return Path(os.path.expandvars(path)).expanduser()
+    except RuntimeError as error:
+        raise DataError(f"{path}: the home folder of ~ is not known. Write it in full.") from error
+
+
 def file_hash(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal digits; DataError if it cannot be read."""
     digest = hashlib.sha256()

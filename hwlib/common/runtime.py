@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hwlib.common.errors import HwlibError
+from hwlib.common.files import user_path
 from hwlib.common.project import ROOT, SPLITS
 
 COLAB = Path("/content")
@@ -214,9 +215,10 @@ def prepare(output_dir: str) -> Path:
     runtime = detect_runtime()
     if runtime.notice:
         print(runtime.notice)
-    output = runtime.storage / output_dir
+    asked = user_path(output_dir)
+    output = runtime.storage / asked
     output.mkdir(parents=True, exist_ok=True)
-    return Path(output_dir) if runtime.name == "local" else output
+    return asked if runtime.name == "local" else output
 
 
 def offer_download(path: Path) -> None:

@@ -39,10 +39,11 @@ def check_inputs(parameters: Parameters, questions: Iterable[str]) -> list[str]:
         if source == "real" and "q3" in questions:
             data.check_mnist(data_dir)
         if "q4" in questions:
-            folders = {name: data.locate(name, data_dir, source) for name in DATA["q4"]}
-            if source == "real":
-                sentences.append(data.check_big_cats(folders.pop("big_cats"), CLASS_NAMES))
-                sentences += map(data.check_photographs, folders.values())
+            for name in DATA["q4"]:
+                if source == "real":
+                    sentences.append(data.fetch_and_check(name, data_dir, CLASS_NAMES))
+                else:
+                    data.locate(name, data_dir, source)
             check_vgg_weights(parameters.vgg_weights, source)
     except (HwlibError, ValueError) as error:
         raise RunError(str(error)) from error
@@ -51,7 +52,7 @@ def check_inputs(parameters: Parameters, questions: Iterable[str]) -> list[str]:
 
 def missing_data(parameters: Parameters) -> list[str]:
     """Return a sentence on each data set that a question needs and that is not at hand and cannot
-    be downloaded.
+    be downloaded, or that is not as the question needs it.
     """
     sentences = []
     for name in [name for names in DATA.values() for name in names]:
@@ -59,7 +60,7 @@ def missing_data(parameters: Parameters) -> list[str]:
             if name == "MNIST/raw":
                 data.check_mnist(parameters.data_dir)
             else:
-                data.locate(name, parameters.data_dir, parameters.data_source)
+                data.fetch_and_check(name, parameters.data_dir, CLASS_NAMES)
         except HwlibError as error:
             sentences.append(str(error))
     return sentences
@@ -76,5 +77,5 @@ def check_parameters(namespace: Mapping[str, Any]) -> Parameters:
     parameters = check(Parameters, values, strict=True)
     if parameters.command == BY_HAND and parameters.data_source == "real":
         for sentence in missing_data(parameters):
-            print(f"Missing: {sentence}")
+            print(f"Missing or unusable: {sentence}")
     return parameters

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from hwlib.cli import fetch_data
-from hwlib.common import data, download
+from hwlib.common import data, download, runtime
 from hwlib.common.drawings import COATS
 from hwlib.common.errors import DataError
 
@@ -130,6 +130,22 @@ def test_a_zip_that_was_not_unpacked_is_named(tmp_path, place):
     (tmp_path / place).touch()
     with pytest.raises(DataError, match=r"\.zip is still packed\. Unpack it in .*big_cats"):
         data.fetch_and_check("big_cats", tmp_path, ["LIONS"], offline=True)
+
+
+@pytest.mark.parametrize("home", ["~", "$HOME", "${HOME}"])
+def test_the_home_folder_is_understood_as_plain_papermill_gives_it(
+    tmp_path, monkeypatch, home, few_drawings
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    save_splits(tmp_path / "homework/big_cats")
+    assert len(data.load_big_cats(f"{home}/homework", "real", 8).train.labels) == 2
+    write_mnist(tmp_path / "homework/MNIST/raw", monkeypatch)
+    assert len(data.load_mnist(f"{home}/homework", "real").train_labels) == 3
+    assert data.locate("dogs", f"{home}/x", "sample").is_relative_to(tmp_path / "x")
+    assert download.usable_weights(f"{home}/w.pth", "sample") == str(tmp_path / "w.pth")
+    assert runtime.prepare(f"{home}/out") == tmp_path / "out"
+    assert {path.name for path in tmp_path.iterdir()} - {".cache"} == {"homework", "x", "out"}
 
 
 def test_a_missing_class_split_or_folder_is_named(tmp_path, monkeypatch):

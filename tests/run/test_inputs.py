@@ -42,9 +42,7 @@ def test_inputs_are_checked_without_reading_them(monkeypatch):
         monkeypatch.setattr(module, name, fail)
     checked = []
     monkeypatch.setattr(data, "check_mnist", checked.append)
-    monkeypatch.setattr(data, "locate", lambda name, *_: name)
-    monkeypatch.setattr(data, "check_big_cats", lambda folder, names: folder)
-    monkeypatch.setattr(data, "check_photographs", lambda folder: folder)
+    monkeypatch.setattr(data, "fetch_and_check", lambda name, *_: name)
     monkeypatch.setattr(download, "fetch_vgg16", lambda: checked.append("vgg16"))
     said = check_inputs(Parameters(data_dir=str(ROOT)), ("q3", "q4"))
     assert checked == [str(ROOT), "vgg16"] and said == ["big_cats", "birds", "dogs"]
