@@ -183,6 +183,20 @@ def test_a_picture_cut_short_is_found_without_decoding_all_of_it(tmp_path, kind,
         check_readable(tmp_path / f"1.{kind}")
 
 
+@pytest.mark.parametrize("error", [RuntimeError, SyntaxError, OSError])
+def test_whatever_a_decoder_raises_is_said_in_a_sentence(tmp_path, monkeypatch, error):
+    """As RuntimeError for an AVIF with a changed byte."""
+
+    def fail(*_):
+        raise error("Decoding of color planes failed")
+
+    save(new_picture(), tmp_path / "1.png")
+    monkeypatch.setattr(images, "to_rgb", fail)
+    for function in (check_readable, read_image):
+        with pytest.raises(DataError, match=r"1\.png cannot be read .*color planes"):
+            function(tmp_path / "1.png")
+
+
 def test_a_grader_s_folder_may_lack_classes_but_hold_no_unknown_ones(tmp_path):
     save(new_picture((200, 100, 20)), tmp_path / "TIGER" / "1.png")
     pictures = load_image_set(tmp_path, 6, ["PUMA", "TIGER"], partial=True)
