@@ -19,7 +19,7 @@ from hwlib.common.project import HOMEWORK, NOTEBOOK, PROFILES, ROOT
 from hwlib.common.runtime import requirements_text
 
 CARRIER = "library"  # the tag and the id of the cell
-LINE = 120  # characters of a line of packed text
+LINE = 20_000  # characters of a line of packed text: few lines, since not every viewer folds them
 MOST_BYTES = 20_000_000  # of a library, unpacked; ours has less than one million
 UNPACK = '''\
 # @title The library hwlib {version}: packed text, nothing to read or to change
