@@ -156,6 +156,7 @@ def test_values_are_replaced_and_comments_kept():
         replace_values(source, {"d": 1})
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_it_runs_in_an_empty_folder_and_makes_what_is_handed_in(packed, tmp_path):
     (tmp_path / "site").mkdir()
