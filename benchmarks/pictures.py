@@ -1,12 +1,13 @@
-"""Draw the README's pictures, from a real export and the stored trainings.
+"""Make the README's pictures and sample, from a demonstration and the stored trainings.
 
     python benchmarks/pictures.py
-    python benchmarks/pictures.py out/submission/HW1_ID1_ID2.pdf --pages 6,10,15
+    python benchmarks/pictures.py out/demo/HW1_ID1_ID2.pdf --pages 3,13,22,29
 
-Without a PDF only docs/frontier.png is drawn. Choose pages without photographs.
+Without a PDF only docs/frontier.png is drawn. A demonstration holds no photographs.
 """
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
@@ -39,13 +40,14 @@ def page_strip(pdf: Path, numbers: list[int], height: int = 640) -> Image.Image:
 
 
 def main() -> None:
-    """Write docs/pages.png and docs/frontier.png."""
+    """Write docs/sample.pdf, docs/pages.png and docs/frontier.png."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pdf", type=Path, nargs="?", help="an exported homework")
-    parser.add_argument("--pages", default="6,9,15", help="numbers of its pages, from 1")
+    parser.add_argument("--pages", default="3,13,22,29", help="numbers of its pages, from 1")
     options = parser.parse_args()
     DOCS.mkdir(exist_ok=True)
     if options.pdf:
+        shutil.copyfile(options.pdf, DOCS / "sample.pdf")
         strip = page_strip(options.pdf, [int(number) for number in options.pages.split(",")])
         strip.quantize(256).save(DOCS / "pages.png", optimize=True)
     use_style()
