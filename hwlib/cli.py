@@ -24,7 +24,7 @@ try:
     from hwlib.common.errors import HwlibError
     from hwlib.common.project import LOCATIONS, NOTEBOOK
     from hwlib.common.text import without_controls
-    from hwlib.run.parameters import ParameterError, check_questions
+    from hwlib.run.parameters import ParameterError, check_questions, expand
     from hwlib.run.profiles import explain, load_profile
     from hwlib.sweep.plan import Plan, plan
 except ModuleNotFoundError as error:
@@ -32,6 +32,19 @@ except ModuleNotFoundError as error:
         f"{sys.executable} lacks the package {error.name}. Run ./export.sh once, which makes "
         ".venv, then source .venv/bin/activate; or python -m pip install -e ."
     )
+
+
+class UserPath(click.Path):
+    """A path in which ``~`` and ``$HOME`` may stand, also in quotes."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path written in full; UsageError if ``~`` names nobody."""
+        try:
+            value = expand(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return super().convert(value, param, ctx)
+
 
 HELP = {"help_option_names": ["-h", "--help"], "show_default": True}
 set_parameters = click.option(
@@ -58,7 +71,7 @@ def check_notebook(ctx: click.Context, parameter: click.Parameter, path: Path) -
 
 set_notebook = click.option(
     "--notebook",
-    type=click.Path(path_type=Path),
+    type=UserPath(path_type=Path),
     default=NOTEBOOK,
     show_default=NOTEBOOK.name,
     callback=check_notebook,
@@ -125,7 +138,7 @@ def main() -> None:
 @click.option("--only", metavar="Q1,Q3", help="Run these questions alone, and make no zip.")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=UserPath(path_type=Path, file_okay=False),
     help="Folder for the files  [default: out/PROFILE].",
 )
 @set_notebook
@@ -173,10 +186,11 @@ def export(
 
 
 @main.command()
-@click.argument("bundle", type=click.Path(path_type=Path))
-@click.option("--data-dir", default="data", help="Holds MNIST/raw and big_cats/.")
+@click.argument("bundle", type=UserPath(path_type=Path))
+@click.option("--data-dir", type=UserPath(), default="data", help="Holds MNIST/raw and big_cats/.")
 @click.option(
     "--big-cats",
+    type=UserPath(),
     metavar="DIR",
     help="Score Question 4 on this folder of class folders  [default: big_cats/test].",
 )
@@ -213,26 +227,26 @@ def verify(
 
 
 @main.command(name="grade")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=UserPath(path_type=Path))
 @click.option(
-    "--data-dir", type=click.Path(path_type=Path), default="data", help="Holds MNIST and big_cats."
+    "--data-dir", type=UserPath(path_type=Path), default="data", help="Holds MNIST and big_cats."
 )
 @click.option(
     "--big-cats",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=UserPath(path_type=Path, exists=True, file_okay=False),
     metavar="DIR",
     help="Score Question 4 on this folder of class folders, which nobody has seen "
     "[default: big_cats/test].",
 )
 @click.option(
     "--rubric",
-    type=click.Path(path_type=Path),
+    type=UserPath(path_type=Path),
     metavar="FILE",
     help="YAML file with the points [default: the one of hwlib/grading].",
 )
 @click.option(
     "--worksheet",
-    type=click.Path(path_type=Path),
+    type=UserPath(path_type=Path),
     metavar="CSV",
     help="Moodle's grading worksheet, which grades.csv will be with the grades in it.",
 )
@@ -251,7 +265,7 @@ def verify(
     help="Run class files even if nothing on this machine can lock them in.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default="out/graded", help="Results."
+    "--out", type=UserPath(path_type=Path, file_okay=False), default="out/graded", help="Results."
 )
 def grade_class(
     folder: Path,
@@ -304,7 +318,7 @@ def grade_class(
 
 @main.command(name="fetch")
 @click.argument("what", type=click.Choice(["mnist", "big_cats", "birds_dogs", "vgg16", "all"]))
-@click.option("--data-dir", default="data", help="Where it is kept.")
+@click.option("--data-dir", type=UserPath(), default="data", help="Where it is kept.")
 @click.option("--offline", is_flag=True, help="Only look for it; download nothing.")
 def fetch_data(what: str, data_dir: str, offline: bool) -> None:
     """Find the real data, or download it; check that it is complete.
@@ -346,7 +360,7 @@ def params(profile: str, overrides: tuple[tuple[str, str], ...]) -> None:
 @set_parameters
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=UserPath(path_type=Path, dir_okay=False),
     default=f"out/{NOTEBOOK.name}",
     help="The notebook file.",
 )
@@ -371,7 +385,9 @@ def pack_notebook(
 @click.argument("sweep_file", metavar="FILE")
 @set_parameters
 @click.option("--only", metavar="Q1,Q3", help="Run these questions instead of the file's own.")
-@click.option("--out", help="Folder, or an address such as s3://...  [default: out/NAME].")
+@click.option(
+    "--out", type=UserPath(), help="Folder, or an address such as s3://...  [default: out/NAME]."
+)
 @click.option("--workers", type=click.IntRange(1), default=1, help="Runs at a time.")
 @click.option(
     "--scheduler", metavar="ADDRESS", help="Let a Dask cluster do it, as tcp://host:8786."

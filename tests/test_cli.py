@@ -176,3 +176,13 @@ def test_it_runs_as_a_module_and_as_a_command():
         cwd=ROOT, capture_output=True, text=True,
     )):  # fmt: skip
         assert done.stdout.startswith("hwlib, version ")
+
+
+def test_home_is_understood_in_quotes_too(tmp_path):
+    env = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "hwlib", "fetch", "mnist", "--offline", "--data-dir"]
+    for written in ("~/digits", "$HOME/digits"):
+        done = subprocess.run([*command, written], env=env, capture_output=True, text=True)
+        assert str(tmp_path / "digits") in done.stdout, done
+    done = subprocess.run([*command, "~nobody-here/x"], env=env, capture_output=True, text=True)
+    assert done.returncode == 2 and "home folder" in done.stderr

@@ -89,7 +89,7 @@ def test_every_question_and_part_has_its_heading(cells):
 def test_the_contents_lead_to_headings(cells):
     text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     anchors = {line.lstrip("# ").replace(" ", "-") for line in text.splitlines() if line[:1] == "#"}
-    links = re.findall(r"\]\(#(.+?)\) \|", text)
+    links = re.findall(r"^\d\. \[[^]]+\]\(#(.+?)\): ", text, re.MULTILINE)
     assert len(links) == 4 and set(links) <= anchors
 
 

@@ -28,7 +28,7 @@ OTHER_ENDINGS = {".avif", ".heic", ".heif", ".jxl"} - IMAGE_ENDINGS  # pictures 
 JUNK = {"thumbs.db", "desktop.ini", "__macosx", "@eadir"}  # which systems leave beside pictures
 MAX_PIXELS = 80_000_000  # a photograph has a third of that; more is a mistake or an attack
 # What Pillow raises for a damaged file, RuntimeError for an AVIF.
-UNREADABLE = (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError)
+DECODER_ERRORS = (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError)
 CACHED_SETS = 12  # decoded sets of pictures that are kept: train, valid and test at a few sizes
 
 
@@ -93,7 +93,7 @@ def read_image(path: Path) -> Image.Image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{image.width} × {image.height} pixels are too many")
             return to_rgb(image)
-    except UNREADABLE as error:
+    except DECODER_ERRORS as error:
         raise DataError(
             f"{path} cannot be read as an image ({error}). Replace or remove it."
         ) from error
@@ -109,7 +109,7 @@ def check_readable(path: Path) -> None:
                 image.draft("RGB", (1, 1))
                 image.load()
                 return
-    except UNREADABLE:
+    except DECODER_ERRORS:
         pass  # said below
     read_image(path)
 

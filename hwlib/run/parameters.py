@@ -4,7 +4,6 @@ Everything is checked here, without torch and before a kernel starts. Values may
 schema converts: ``1e-3`` is a number and the ID ``012345678`` keeps its zero.
 """
 
-import os
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,7 +20,8 @@ from pydantic import (
     model_validator,
 )
 
-from hwlib.common.errors import HwlibError
+from hwlib.common.errors import DataError, HwlibError
+from hwlib.common.files import user_path
 from hwlib.common.project import BY_HAND, ID_PATTERNS, QUESTIONS
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -36,10 +36,9 @@ def expand(path: str) -> str:
     and in no quotes; ValueError if ``~`` names nobody.
     """
     try:
-        full = os.path.expandvars(path)
-        return str(Path(full).expanduser()) if full.startswith("~") else full
-    except RuntimeError as error:
-        raise ValueError("the home folder that ~ stands for is not known") from error
+        return str(user_path(path)) if path.startswith("~") or "$" in path else path
+    except DataError as error:
+        raise ValueError("the home folder of ~ is not known") from error
 
 
 def check_weights(value: str) -> str:

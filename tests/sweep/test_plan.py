@@ -57,7 +57,7 @@ def test_a_run_is_named_by_all_that_it_depends_on(tiny, notebook, tmp_path, monk
 
     first = key()
     assert key(out=str(tmp_path / "elsewhere")) == first
-    assert key(command="python -m hwlib sweep") == key(make_files=True) == first
+    assert key(command="python -m hwlib sweep") == key(make_files="true") == first
     shutil.copytree(tmp_path / "data", tmp_path / "moved")  # keeps the times of change
     assert key(data_dir=str(tmp_path / "moved")) == first
     assert key(mlp_epochs="2") != first
