@@ -29,6 +29,7 @@ local function write(document, result)
   for name, pieces_of_text in pairs(collect(document)) do result[name] = pieces_of_text end
   document = document:walk(prose.raw):walk(prose.words):walk(levels):walk(layout.captions):walk(links.headings):walk(maths.headings)
   document = document:walk(pictures.filter(addresses)):walk(links.filter):walk(maths.filter):walk(layout.filter)
+  document = document:walk(prose.first_words)
   document.blocks = prose.set_direction(document.blocks)
   result.markup, result.pictures = pandoc.write(document, 'typst-smart'), addresses -- quotes as written
   return result

@@ -12,18 +12,28 @@ local function make_breakable(element)
 end
 
 -- Typst would take ".b" behind bold or a formula for one of its fields, "--" for a dash, "..." for
--- one character and "-?" for none; "1.", "-", "+", "=" or "/" before the words of a link, a colour or a
--- table's cell for the beginning of a list or a heading.
+-- one character and "-?" for none.
 local function show_word(word)
   local text = word.text
-  if text:find('^%d+%.$') or text:find('^[-+/]$') or text:find('^=+$') then
-    return pandoc.RawInline('typst', (text:gsub('[-+/=.]', '\\%0')))
-  end
   if text:find('%-%-') or text:find('%.%.%.') or text:find('%-%?') then
     return make_breakable(pandoc.RawInline('typst', '#' .. strings.typst_string(text) .. ';'))
   end
   if not text:find('^%.%a') then return make_breakable(word) end
   return pandoc.Inlines({ pandoc.RawInline('typst', '\\.'), pandoc.Str(text:sub(2)) })
+end
+
+-- Typst would take "1.", "-", "+", "=" or "/" before the words of a link, a colour or a table's cell
+-- for the beginning of a list or a heading.
+local function show_first_words(inlines)
+  for number, word in ipairs(inlines) do
+    local before = inlines[number - 1]
+    local is_first = not before or before.t == 'RawInline' and before.text:find('%[$')
+    local text = is_first and word.t == 'Str' and word.text or ''
+    if text:find('^%d+%.$') or text:find('^[-+/]$') or text:find('^=+$') then
+      inlines[number] = pandoc.RawInline('typst', (text:gsub('[-+/=.]', '\\%0')))
+    end
+  end
+  return inlines
 end
 
 local function show_raw(element)
@@ -36,6 +46,7 @@ prose.raw = {
   RawBlock = show_raw(pandoc.CodeBlock),
 }
 prose.words = { Str = show_word, Code = make_breakable }
+prose.first_words = { Inlines = show_first_words }
 
 local function is_right_to_left(code) return code >= 0x590 and code < 0x900 or code >= 0xFB1D and code < 0xFEFD end
 local function is_left_to_right(code)
