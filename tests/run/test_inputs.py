@@ -9,8 +9,8 @@ from hwlib.common import data, download
 from hwlib.q4_cats.cnn import CLASS_NAMES
 from hwlib.q4_vgg import vgg
 from hwlib.run.errors import RunError
-from hwlib.run.inputs import check_inputs
-from hwlib.run.parameters import Parameters
+from hwlib.run.inputs import check_inputs, check_parameters
+from hwlib.run.parameters import ParameterError, Parameters
 
 
 def test_missing_inputs_are_found_before_a_kernel_starts(tmp_path):
@@ -75,3 +75,32 @@ def test_what_the_notebook_would_stumble_over_is_refused_before(tmp_path, name, 
     (tmp_path / name).write_bytes(b"no picture")
     with pytest.raises(RunError, match=message):
         check_inputs(parameters, ("q4",))
+
+
+def test_the_notebook_takes_its_parameters_from_among_its_names():
+    names = Parameters().model_dump() | {"torch": torch, "seed": 7, "command": "python -m hwlib"}
+    assert check_parameters(names) == Parameters(seed=7, command="python -m hwlib")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("id1", 12345678, "Papermill takes a number as text by -r id1"),
+        ("learning_rate", "fast", "a finite number above 0"),
+        ("mlp_epochs", "4", "a whole number from 1 up"),
+        ("learning_rates", "[0.1]", "a list of different numbers"),
+        ("cnn_size", "huge", "small, medium or large"),
+    ],
+)
+def test_what_plain_papermill_makes_of_a_value_is_refused_in_the_first_cells(name, value, reason):
+    with pytest.raises(ParameterError, match=reason):
+        check_parameters(Parameters().model_dump() | {name: value})
+
+
+def test_a_notebook_run_by_hand_says_at_once_which_data_are_missing(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HWLIB_OFFLINE", "1")
+    check_parameters(Parameters(data_dir=str(tmp_path)).model_dump())
+    printed = capsys.readouterr().out
+    assert printed.count("Missing or unusable: ") == 4, printed
+    check_parameters(Parameters(data_dir=str(tmp_path), command="python -m hwlib").model_dump())
+    assert capsys.readouterr().out == ""
