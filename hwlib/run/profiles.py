@@ -99,6 +99,8 @@ def profile_path(profile: str, folder: Path = Path()) -> Path:
                 f"There is no folder {PROFILES}. Work in the folder of the homework, which holds "
                 f"{NOTEBOOK.name} and {PROFILES.name}/."
             )
+        if is_path:
+            raise ParameterError(f"There is no file {path}. By name there are: {', '.join(known)}")
         raise ParameterError(f"There is no profile {profile!r}: {suggest(profile, known)}")
     return path
 
