@@ -5,6 +5,7 @@ final names only when all of them are there and hold.
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,7 @@ from hwlib.submission.verify import verify
 
 PREVIOUS = "previous"  # the folder of what an earlier export made
 FAILED = "failed.ipynb"
+LITTLE_SPACE = 1_000_000  # bytes; less is too little for a kernel's own files
 ID_EXAMPLES = {"id1": "123456789", "id2": "987654321"}
 
 Announce = Callable[[str], None]  # is told what begins
@@ -65,18 +67,23 @@ def sole_export(out: Path) -> Iterator[Path]:
         yield folder
 
 
+def way_to_more_space(out: Path) -> str:
+    """Return which folder is full, the one for temporary files or ``out``, and what to do."""
+    temporary = Path(tempfile.gettempdir())
+    if shutil.disk_usage(temporary).free < LITTLE_SPACE <= shutil.disk_usage(out).free:
+        return f"{temporary} has no space left. Free some, or set TMPDIR to another folder"
+    return f"{out} has no space left. Free some, or choose another folder with --out"
+
+
 @contextmanager
 def full_disk_as_error(out: Path) -> Iterator[None]:
-    """Raise ExportError if the disk of ``out`` turns out to be full."""
+    """Raise ExportError if the disk of ``out``, or that of temporary files, turns out to be full."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise ExportError(
-            f"{out}: {error.strerror}. Free space there, or choose another folder with --out, and "
-            "run the same command again."
-        ) from error
+        raise ExportError(f"{way_to_more_space(out)}, and run the same command again.") from error
 
 
 def obstacle_to_submission(parameters: Parameters) -> str:
