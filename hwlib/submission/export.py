@@ -77,7 +77,7 @@ def way_to_more_space(out: Path) -> str:
 
 @contextmanager
 def full_disk_as_error(out: Path) -> Iterator[None]:
-    """Raise ExportError if the disk of ``out``, or that of temporary files, turns out to be full."""
+    """Raise ExportError if the disk of ``out`` or that of temporary files turns out to be full."""
     try:
         yield
     except OSError as error:
