@@ -165,7 +165,7 @@ def fail_with(error: Exception) -> Callable[..., None]:
     [
         ("make_pdf", fail_with(PdfError("Cell 3 is not there.")), r"^Cell 3 is not there\.$"),
         ("make_pdf", lambda _: b"", r"did not make HW1_ID1_ID2\.pdf\."),
-        ("make_pdf", fail_with(OSError(errno.ENOSPC, "Disk full")), "Disk full. Free space there"),
+        ("make_pdf", fail_with(OSError(errno.ENOSPC, "Disk full")), "has no space left. Free some"),
         (
             "verify",
             lambda *_, **__: Report([Check("q4", False, "Too good.")]),
