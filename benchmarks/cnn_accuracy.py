@@ -86,7 +86,7 @@ VARIANTS: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], dict[str, Any
 
 
 def wrong_answers(network: nn.Module, held_out: ImageSet) -> list[int]:
-    """Return the indices of the pictures that the network does not name rightly."""
+    """Return the indices of the pictures that the network does not classify correctly."""
     answers = training.predict(network, held_out.images).argmax(1)
     indices: list[int] = (answers != held_out.labels).nonzero().flatten().tolist()
     return indices

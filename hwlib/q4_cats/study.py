@@ -132,8 +132,8 @@ def size_table(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 class Difference(NamedTuple):
-    """Two runs on the same pictures: how many only the first, only the second answered rightly, and
-    the p-value of McNemar's exact test.
+    """Two runs on the same pictures: how many only the first, only the second classified correctly,
+    and the p-value of McNemar's exact test.
     """
 
     first: str
@@ -166,9 +166,9 @@ def picture_by_picture(one: pd.Series, other: pd.Series) -> Difference:
 
 def cross_validation(runs: pd.DataFrame) -> pd.DataFrame:
     """Return, for the first start of the shipped recipe on every fold, how many pictures a network
-    that was trained on the other folds names rightly, with the 95% interval, as of one count. Two
-    sums follow: over all folds, and over those on which no choice was made, which are all but the
-    first. The table is empty if the run of a fold is missing.
+    that was trained on the other folds classifies correctly, with the 95% interval, as of one
+    count. Two sums follow: over all folds, and over those on which no choice was made, which are
+    all but the first. The table is empty if the run of a fold is missing.
     """
     starts = runs[(runs["variant"] == FULL) & (runs["seed"] == 1)]
     starts = starts.drop_duplicates(["fold", "epochs"])  # one was repeated, with the same seed
@@ -214,6 +214,6 @@ def record_text(runs: pd.DataFrame) -> str:
         f"{markdown_table(table[columns.split()])}\n\n"
         "## The same pictures, one by one\n\n"
         "For runs whose wrong answers are stored: how many pictures only the first, only the "
-        "second of two names rightly, and the p-value of McNemar's exact test.\n\n"
+        "second of two classifies correctly, and the p-value of McNemar's exact test.\n\n"
         f"{markdown_table(pairs)}\n"
     )

@@ -30,10 +30,16 @@ def parameter_cell(notebook: NotebookNode) -> NotebookNode | None:
 
 
 def own_values(notebook: NotebookNode) -> dict[str, Any]:
-    """Return the values that the cell of the parameters gives them, if they are literals."""
+    """Return the values that the cell of the parameters gives them, if they are literals; none if
+    the cell is not Python, which its run will say.
+    """
     cell = parameter_cell(notebook)
     values: dict[str, Any] = {}
-    for node in ast.parse(cell.source).body if cell else []:
+    try:
+        lines = ast.parse(cell.source).body if cell else []
+    except SyntaxError:
+        return values
+    for node in lines:
         targets = getattr(node, "targets", [getattr(node, "target", None)])
         value = getattr(node, "value", None)
         if len(targets) == 1 and isinstance(targets[0], ast.Name) and value is not None:

@@ -73,11 +73,13 @@ def this_notebook() -> tuple[NotebookNode, str]:
     )
 
 
-def copy_checkpoint(run: Path, out: Path) -> None:
-    """Let the export find the training that this notebook has done."""
-    if (run / CHECKPOINT).is_file():
-        (out / UNFINISHED).mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(run / CHECKPOINT, out / UNFINISHED / CHECKPOINT)
+def copy_checkpoint(run: Path, out: Path) -> bool:
+    """Let the export find the training that this notebook has done; whether there is one."""
+    if not (run / CHECKPOINT).is_file():
+        return False
+    (out / UNFINISHED).mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(run / CHECKPOINT, out / UNFINISHED / CHECKPOINT)
+    return True
 
 
 def run_export(parameters: Parameters, notebook: NotebookNode, out: Path) -> bool:
@@ -120,7 +122,8 @@ def files_to_hand_in(parameters: Parameters, run: Path) -> Path:
         return run
     out = (run / FOLDER).resolve()
     notebook, sentence = this_notebook()
-    print(f"{sentence} The training of the big cats is not repeated.")
-    copy_checkpoint(run, out)
+    print(sentence)
+    if copy_checkpoint(run, out):
+        print("The training of the big cats goes on from its last epoch in this run.")
     done = run_export(parameters, notebook, out)
     return out / f"{stem_of(parameters.id1, parameters.id2)}.zip" if done else run
