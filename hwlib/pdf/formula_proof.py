@@ -5,7 +5,6 @@ shows is what the PDF's tags say belongs to it. Only letters, digits and signs a
 order.
 """
 
-import ctypes
 import html.entities
 import re
 import unicodedata
@@ -18,6 +17,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from hwlib.pdf.equations import Formula
+from hwlib.pdf.tags import tagged_on
 
 SIGNS = "+-=<>*/!"
 NAMES = {  # of commands that HTML has no word for, or another
@@ -171,49 +171,6 @@ def is_sign(character: str) -> bool:
     return unicodedata.category(character) == "Sm"
 
 
-def read_string(read: object, element: object) -> str:
-    """Return a string of a PDF's tag, by one of PDFium's functions."""
-    size = read(element, None, 0)  # type: ignore[operator]
-    buffer = ctypes.create_string_buffer(size)
-    read(element, buffer, size)  # type: ignore[operator]
-    return buffer.raw.decode("utf-16-le", "replace").rstrip("\0")
-
-
-def marks_of(element: object) -> Iterator[int]:
-    """Return the numbers of the marks on the page that belong to a tag and those within it."""
-    count = pdfium.FPDF_StructElement_GetMarkedContentIdCount(element)
-    for index in range(count):
-        yield pdfium.FPDF_StructElement_GetMarkedContentIdAtIndex(element, index)
-    for child in children_of(element):
-        yield from marks_of(child)
-
-
-def children_of(element: object) -> Iterator[object]:
-    """Return the tags within a tag."""
-    for index in range(pdfium.FPDF_StructElement_CountChildren(element)):
-        if child := pdfium.FPDF_StructElement_GetChildAtIndex(element, index):
-            yield child
-
-
-class Tagged(NamedTuple):
-    """A formula or a figure in a PDF's tags, by its alternative text, with its marks."""
-
-    kind: str
-    alt: str
-    marks: list[int]
-
-
-def tagged_in(element: object) -> Iterator[Tagged]:
-    """Return the formulas and figures within a tag, not those in the list of contents."""
-    kind = read_string(pdfium.FPDF_StructElement_GetType, element)
-    if kind in ("Formula", "Figure"):
-        alt = read_string(pdfium.FPDF_StructElement_GetAltText, element)
-        yield Tagged(kind, alt, list(marks_of(element)))
-    if kind not in ("Formula", "TOC"):
-        for child in children_of(element):
-            yield from tagged_in(child)
-
-
 def texts_by_mark(page: pypdfium2.PdfPage) -> dict[int, str]:
     """Return a page's text by the number of its mark."""
     texts: dict[int, str] = {}
@@ -249,17 +206,13 @@ def read_tags(pdf: pypdfium2.PdfDocument) -> Tags:
     """Return the formulas and figures in a PDF's tags."""
     tags = Tags({}, set())
     for page in pdf:
-        tree = pdfium.FPDF_StructTree_GetForPage(page)
-        count = pdfium.FPDF_StructTree_CountChildren(tree)
-        roots = [pdfium.FPDF_StructTree_GetChildAtIndex(tree, index) for index in range(count)]
-        tagged = [part for root in roots for part in tagged_in(root)]
+        tagged = tagged_on(page)
         tags.figures.update(part.alt for part in tagged if part.kind == "Figure")
         formulas = [part for part in tagged if part.kind == "Formula"]
         texts = texts_by_mark(page) if formulas else {}
         for _, alt, marks in formulas:
             text = "".join(texts.get(mark, "") for mark in marks)
             tags.formulas.setdefault(alt, Counter()).update(count_signs(text))
-        pdfium.FPDF_StructTree_Close(tree)
     return tags
 
 

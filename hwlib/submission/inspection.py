@@ -18,6 +18,7 @@ from hwlib.common.results import claimed_sources, displayed_claims, sources_hash
 from hwlib.pdf import proof
 from hwlib.pdf.document import notebook_hash
 from hwlib.pdf.exporter import TypstPDFExporter
+from hwlib.pdf.figure_proof import find_changed_figures
 from hwlib.pdf.fonts import SYSTEM_FONTS
 from hwlib.submission.carrier import carried_files, file_hashes
 from hwlib.submission.containers import Limits
@@ -123,8 +124,12 @@ def pdf_facts(pdf: bytes, notebook: NotebookNode) -> PdfFacts:
             own=True,
             problem="The PDF was not made from this notebook: the content hashes differ.",
         )
-    if missing := proof.find_missing(pdf, TypstPDFExporter().describe_code(notebook)):
+    blocks = list(TypstPDFExporter().describe_code(notebook))
+    if missing := proof.find_missing(pdf, blocks):
         reason = proof.summarize(missing)
+        return PdfFacts(own=True, problem=f"The PDF was not made from this notebook: {reason}")
+    if changed := find_changed_figures(pdf, blocks):
+        reason = f"Figure {changed[0].number} (cell {changed[0].cell}) shows another picture."
         return PdfFacts(own=True, problem=f"The PDF was not made from this notebook: {reason}")
     message = "made from this notebook, code, outputs and figures complete"
     return PdfFacts(own=True, message=message)

@@ -24,6 +24,8 @@ from hwlib.submission.sandbox import Level
 from hwlib.submission.score import ScoreRequest, Scores
 from hwlib.submission.verify import check_ids, check_submission, compare_q4, verify
 
+SVG = "image/svg+xml"
+
 
 @pytest.fixture
 def results(small_export) -> RunResults:
@@ -210,6 +212,17 @@ def test_a_swapped_pdf_is_noticed_even_with_the_right_hash(check_changed, notebo
     assert "content hashes differ" in check_changed(notebook, other)["pdf"]
     forged = with_keywords(other, f"sha256:{notebook_hash(notebook)}")
     assert "not made from this notebook: cell" in check_changed(notebook, forged)["pdf"]
+
+
+def test_a_pdf_with_another_figure_is_noticed_even_with_the_right_hash(check_changed, notebook):
+    outputs = (output for cell in code_cells(notebook) for output in cell.outputs)
+    plot = next(output for output in outputs if SVG in output.get("data", {}))
+    honest = plot.data[SVG]
+    plot.data[SVG] = honest.replace("</svg>", '<rect width="80" height="80"/></svg>')
+    edited, _ = TypstPDFExporter().from_notebook_node(notebook)
+    plot.data[SVG] = honest
+    forged = with_keywords(edited, f"sha256:{notebook_hash(notebook)}")
+    assert "Figure 1 (cell" in check_changed(notebook, forged)["pdf"]
 
 
 def test_edited_claims_are_noticed(check_changed, notebook):
