@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 
 from hwlib.common.project import NOTEBOOK, QUESTIONS
 
@@ -120,3 +121,11 @@ def test_questions_run_without_each_other(cells):
                 elif isinstance(node, ast.arg):
                     bound.add(node.arg)
         assert used <= bound, (question, used - bound)
+
+
+def test_hooks_are_pinned_so_that_everybody_has_the_same_style():
+    hooks = yaml.safe_load((HWLIB.parent / ".pre-commit-config.yaml").read_text())["repos"]
+    needed = [
+        need for repo in hooks for hook in repo["hooks"] for need in hook["additional_dependencies"]
+    ]
+    assert len(needed) > 3 and all("==" in need for need in needed)
