@@ -1,6 +1,7 @@
 """The documentation against the program: links lead somewhere, commands and their options exist."""
 
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -54,3 +55,10 @@ def test_every_script_that_is_named_exists():
     named = {name for page in PAGES for name in SCRIPT.findall(page.read_text(encoding="utf-8"))}
     assert len(named) > 4
     assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+def test_the_tables_of_measured_figures_are_those_that_their_command_writes():
+    pages = runpy.run_path(str(ROOT / "benchmarks" / "measured.py"))["pages"]()
+    assert len(pages) == 2
+    for path, text in pages.items():
+        assert text == path.read_text(encoding="utf-8"), "run: python benchmarks/measured.py"
