@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from support import ROOT, STEM, SmallHomework, listen_to_ctrl_c, run_hwlib
 
 from hwlib import cli
+from hwlib.commands import options
 from hwlib.common.errors import HwlibError
 from hwlib.submission import export as exports
 
@@ -72,10 +73,10 @@ def test_a_polite_kill_is_an_interrupt(monkeypatch, tmp_path):
 
 def test_the_command_that_is_recorded_names_no_place_of_files():
     overrides = (("data_dir", "/home/me"), ("seed", "7"), ("output_dir", "/tmp/x"))
-    shown = cli.command_line("export", "/home/me/mine.yaml", overrides, "q1,q3")
+    shown = options.command_line("export", "/home/me/mine.yaml", overrides, "q1,q3")
     assert shown == "python -m hwlib export mine.yaml -p seed 7 --only q1,q3"
     assert (
-        cli.command_line("sweep", "params/x.yaml", (), None)
+        options.command_line("sweep", "params/x.yaml", (), None)
         == "python -m hwlib sweep params/x.yaml"
     )
 

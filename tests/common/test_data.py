@@ -6,7 +6,7 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from hwlib.cli import fetch_data
+from hwlib.commands.students import fetch_data
 from hwlib.common import data, download, runtime
 from hwlib.common.drawings import COATS
 from hwlib.common.errors import DataError

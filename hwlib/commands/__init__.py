@@ -1,0 +1,1 @@
+"""The commands of the command line, by who uses them."""
