@@ -96,7 +96,7 @@ def folded(source: str, summary: str) -> str:
 
 def show_source(*objects: Any) -> None:
     """Display the source of functions, classes and modules of ``hwlib``, highlighted, under the
-    path of its file and its lines, as ``# hwlib/q3/mlp.py, lines 22-96``.
+    path of its file and its lines, as ``# hwlib/q3/mlp.py, lines 22-96``, a blank line between two.
 
     The output's ``text/x-python`` is the source itself, which the PDF sets as code; browsers show
     the HTML, folded.
@@ -105,19 +105,19 @@ def show_source(*objects: Any) -> None:
         items = list(group)
         sources, first, last = zip(*map(source_lines, items), strict=True)
         ranges = ", ".join(f"{a}-{b}" for a, b in zip(first, last, strict=True))
-        source = f"# {path}, lines {ranges}\n\n" + "\n\n\n".join(sources)
+        source = f"# {path}, lines {ranges}\n" + "\n\n".join(sources)
         names = ", ".join(f"<code>{html.escape(name_of(item))}</code>" for item in items)
         summary = f"Source: {names} ({path}, lines {ranges})"
-        forms = {"text/x-python": source, "text/html": folded("\n\n\n".join(sources), summary)}
+        forms = {"text/x-python": source, "text/html": folded("\n\n".join(sources), summary)}
         display(forms | {"text/plain": source}, raw=True)
 
 
 def name_source(*objects: Any) -> None:
-    """Display where helpers stand whose source is not shown: file and line, as links."""
+    """Display where helpers stand whose source is not shown: file and line of each, without links,
+    because neither the PDF nor a notebook that is handed in has the files beside it.
+    """
     places = []
     for path, group in groupby(objects, source_path):
-        starts = {name_of(item): source_lines(item)[1] for item in group}
-        links = ", ".join(f"[`{name}`]({path}#L{line})" for name, line in starts.items())
-        plural = "s" * (len(starts) > 1)
-        places.append(f"{links} ({path}, line{plural} {', '.join(map(str, starts.values()))})")
-    display(Markdown(f"Not shown here: {'; '.join(places)}."))
+        names = ", ".join(f"`{name_of(item)}` {source_lines(item)[1]}" for item in group)
+        places.append(f"{path}: {names}")
+    display(Markdown(f"Not shown, with the line in its file: {'; '.join(places)}."))

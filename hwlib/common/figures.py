@@ -30,6 +30,7 @@ SPLIT_LABELS = {"train": "training", "validation": "validation", "test": "test"}
 PNG_DPI = 96  # a browser shows it as large as the SVG
 # nbconvert's page leaves pictures of this kind wider than a telephone.
 SCREEN_CSS = ".jp-RenderedSVG img { max-width: 100%; height: auto }"
+PAGE_WIDTH = 7.2  # of the PDF's text, in inches
 UNITS = {"loss": "nats", "accuracy": "fraction"}
 STYLE: dict[Any, Any] = {
     "axes.grid": True,
@@ -129,10 +130,13 @@ def show_picture(ax: Axes, pixels: Tensor, title: str = "") -> None:
     ax.axis("off")
 
 
-def picture_grid(images: Tensor, titles: list[str], caption: str, title_lines: int = 1) -> Figure:
-    """Draw pictures (N, 3, S, S) row by row, five in each, each under its title."""
-    rows, columns = -(-len(images) // 5), min(len(images), 5)
-    width, height = 1.05, 1.05 + 0.17 * title_lines
+def picture_grid(
+    images: Tensor, titles: list[str], caption: str, title_lines: int = 1, per_row: int = 5
+) -> Figure:
+    """Draw pictures (N, 3, S, S) row by row, each under its title."""
+    rows, columns = -(-len(images) // per_row), min(len(images), per_row)
+    width = min(1.05, PAGE_WIDTH / per_row)
+    height = width + 0.17 * title_lines
     fig, axes = new_figure(rows, columns, columns * width, rows * height)
     for ax in axes:
         ax.axis("off")
@@ -152,7 +156,7 @@ def training_curves(history: History, growth: Sequence[int] = ()) -> Figure:
     """Draw loss and accuracy of both splits against the epoch, with a mark at the end of the last
     epochs before the images grow.
     """
-    fig, axes = new_figure(1, 2, 7.2, 2.4)
+    fig, axes = new_figure(1, 2, 7.2, 2.2)
     for ax, (quantity, unit) in zip(axes, UNITS.items(), strict=True):
         for key in (key for key in history if key.endswith(quantity)):
             plot_epochs(ax, history[key], label=SPLIT_LABELS[key.split("_")[0]])

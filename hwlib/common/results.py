@@ -283,6 +283,7 @@ class Results:
     def table(self) -> pd.DataFrame:
         """Return a table of what somebody needs to get the same figures again."""
         keys = ("profile", "data_source", "seed", "device")
-        rows = {key: getattr(self.claims, key) for key in keys} | self.claims.versions
+        rows = {key: getattr(self.claims, key) for key in keys}
+        rows["versions"] = ", ".join(f"{k} {v}" for k, v in self.claims.versions.items())
         rows |= {f"SHA-256 of {name}": digest[:16] for name, digest in self.claims.data.items()}
         return pd.DataFrame({"value": rows})

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from itertools import product
+from typing import NamedTuple
 
 import pandas as pd
 import torch
 from torch import Tensor
 
 from hwlib.common.functions import TensorFunction
-
-ROWS = 4  # points that a comparison lists
 
 
 class ToyNetwork:
@@ -56,23 +55,25 @@ def random_points(count: int, dimension: int, low: float = -3, high: float = 3) 
     return low + (high - low) * points
 
 
-def compare(
-    network: ToyNetwork, function: TensorFunction, x: Tensor, names: Sequence[str]
-) -> pd.DataFrame:
-    """Return a table of network and function at the first points of x (N, D), and in the last row
-    their largest difference at all N. ``names`` are those of the D inputs.
+class Statement(NamedTuple):
+    """A network, the function that it is said to compute, and that function's name."""
+
+    network: ToyNetwork
+    function: TensorFunction
+    name: str
+
+
+def compare(statements: Sequence[Statement], points: int = 1000) -> pd.DataFrame:
+    """Return for each statement its function, the number of inputs, and the largest difference
+    between network and function at that many random points.
     """
-    output, expected = network(x), function(x)
-    table = pd.DataFrame(x[:ROWS].numpy(), columns=list(names)).map("{:.3f}".format)
-    table["network"] = [f"{value:.3f}" for value in output[:ROWS]]
-    table["function"] = [f"{value:.3f}" for value in expected[:ROWS]]
-    table["difference"] = [f"{value:.1e}" for value in (output - expected).abs()[:ROWS]]
-    largest = dict.fromkeys(table.columns, "") | {
-        "difference": f"{(output - expected).abs().max():.1e}"
-    }
-    table.index = [str(n + 1) for n in range(len(table))]
-    table.loc[f"largest of {len(x):,}"] = largest
-    return table
+    rows = []
+    for network, function, name in statements:
+        x = random_points(points, network.W1.shape[1])
+        difference = (network(x) - function(x)).abs().max()
+        rows.append((name, x.shape[1], f"{points:,}", f"{difference:.1e}"))
+    columns = ["function", "inputs", "random points", "largest difference"]
+    return pd.DataFrame(rows, columns=columns).set_index("function").rename_axis(None)
 
 
 def truth_table(network: ToyNetwork) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 """Derivatives compared with two independent checks: autograd, and central differences."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 import torch
 from torch import Tensor
@@ -18,26 +20,31 @@ def finite_differences(function: TensorFunction, x: Tensor) -> Tensor:
     return torch.stack(columns, dim=-1).reshape(*columns[0].shape, *x.shape)
 
 
-def check_derivative(
-    function: TensorFunction, derivative: TensorFunction, x: Tensor, name: str
+def check_derivatives(
+    functions: Mapping[str, tuple[TensorFunction, TensorFunction]], x: Tensor
 ) -> pd.DataFrame:
-    """Return the largest difference of ``derivative(x)`` from each independent check, in one row.
+    """Return for each function and its derivative, by name, how far the derivative is at most from
+    each independent check.
 
-    Args:
-        function: f of a vector x (N,); its value is a scalar, or a vector (N,).
-        derivative: the Jacobian of f, of shape (*output shape, N); for an elementwise f its
-            diagonal (N,) will do.
-        x: where to compare, float64 (N,).
-        name: the row's label.
+    A function is one of a vector x (N,), float64; its value is a scalar or a vector (N,). Its
+    derivative has the shape (*output shape, N); an elementwise function's diagonal (N,) will do.
     """
-    value = derivative(x)
-    jacobians: dict[str, Tensor] = {
-        "autograd": torch.autograd.functional.jacobian(function, x),
-        "finite differences": finite_differences(function, x),
-    }
-    row = {}
-    for check, jacobian in jacobians.items():
-        elementwise = jacobian.dim() == 2 and value.dim() == 1
-        expected = jacobian.diagonal() if elementwise else jacobian
-        row[f"largest difference from {check}"] = f"{(value - expected).abs().max():.1e}"
-    return pd.DataFrame(row, index=[name])
+    rows = {}
+    for name, (function, derivative) in functions.items():
+        value = derivative(x)
+        jacobians: dict[str, Tensor] = {
+            "autograd": torch.autograd.functional.jacobian(function, x),
+            "finite differences": finite_differences(function, x),
+        }
+        rows[name] = {
+            f"largest difference from {check}": f"{largest_difference(value, jacobian):.1e}"
+            for check, jacobian in jacobians.items()
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def largest_difference(value: Tensor, jacobian: Tensor) -> float:
+    """Return the largest difference of a derivative, or of its diagonal, from the Jacobian."""
+    elementwise = jacobian.dim() == 2 and value.dim() == 1
+    expected = jacobian.diagonal() if elementwise else jacobian
+    return (value - expected).abs().max().item()

@@ -22,8 +22,7 @@ def relu(x: Tensor) -> Tensor:
 def sigmoid(x: Tensor) -> Tensor:
     """Return the logistic function 1 / (1 + exp(-x)), any shape.
 
-    It is right for every finite ``x``: if exp(-x) overflows to infinity, the quotient is 0, its
-    correct limit.
+    It is right for every finite ``x``: if exp(-x) overflows to infinity, the quotient is 0.
     """
     return torch.reciprocal(1 + torch.exp(-x))
 
@@ -54,19 +53,13 @@ def d_relu(x: Tensor, y: Tensor | None = None) -> Tensor:
 
 
 def d_sigmoid(x: Tensor, y: Tensor | None = None) -> Tensor:
-    """Return the derivative of the logistic function, y - y^2 with y = sigmoid(x), elementwise.
-
-    ``y`` is computed unless it is given.
-    """
+    """Return the derivative of the logistic function, y - y^2 with y = sigmoid(x) if not given."""
     y = sigmoid(x) if y is None else y
     return y - y * y
 
 
 def d_tanh(x: Tensor, y: Tensor | None = None) -> Tensor:
-    """Return the derivative of the hyperbolic tangent, 1 - y^2 with y = tanh(x), elementwise.
-
-    ``y`` is computed unless it is given.
-    """
+    """Return the derivative of the hyperbolic tangent, 1 - y^2 with y = tanh(x) if not given."""
     y = tanh(x) if y is None else y
     return 1 - y * y
 

@@ -20,8 +20,11 @@ from hwlib.q3.mlp import (
 )
 from hwlib.q3.stacked import StackedNetwork
 
+Bars = Callable[[str], Callable[[Iterable[int]], Iterable[int]]]  # of a text: bar of epochs
 STARTS = {"N(0, 1), as required": False, "N(0, 1) / √fan-in": True}  # name: scaled or not
 DRAWS = 20_000  # logits that predict the first loss
+FLAT = 0.01  # within this distance of 0 or 1 a sigmoid has nearly no slope
+STILL_FALLING = 0.01  # share of the loss that an epoch takes off before convergence
 
 
 def untrained_network(
@@ -39,7 +42,8 @@ def untrained_network(
 
 
 def first_loss(digits: Digits, seed: int) -> pd.DataFrame:
-    """Return the untrained network's loss, measured and predicted from the spread of its logits.
+    """Return the untrained network's share of flat hidden units, and its loss, measured and
+    predicted from the spread of its logits.
 
     Logit k is a sum of H terms h_j W2_jk: given h, normal with variance sum_j h_j^2 times that of
     the weights. The prediction draws such logits and averages their cross-entropy.
@@ -54,7 +58,9 @@ def first_loss(digits: Digits, seed: int) -> pd.DataFrame:
         spread = h1.square().sum(1).mean().sqrt().item() * deviation
         logits = spread * torch.randn(DRAWS, num_classes)
         labels = torch.zeros(DRAWS, dtype=torch.long)  # any class: all logits are drawn alike
+        flat = (h1 < FLAT) | (h1 > 1 - FLAT)
         rows[name] = {
+            "saturated hidden units": f"{flat.double().mean():.0%}",
             "spread of the logits": spread,
             "predicted loss": cross_entropy(labels, softmax(logits)).item(),
             "measured loss": loss.item(),
@@ -70,7 +76,7 @@ def train_each_rate(
     epochs: int,
     seed: int,
     known: Mapping[float, History],
-    progress: Callable[[str], Callable[[Iterable[int]], Iterable[int]]] = lambda description: iter,
+    progress: Bars = lambda description: iter,
 ) -> dict[float, History]:
     """Train the assignment's network once with each rate, always from the same start; return the
     histories by rate. Those that are ``known`` are not computed again.
@@ -97,29 +103,65 @@ def final_figures(histories: dict[float, History]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def split_text(history: History) -> str:
-    """Return in a sentence on which split the last epoch's figures are better, and by how much."""
+def change_text(name: str, values: Sequence[float]) -> str:
+    """Return in words how a figure changed from the first epoch to the last."""
+    first, last = values[0], values[-1]
+    verb = "falls" if last < first else "rises" if last > first else "stays"
+    return f"the {name.replace('_', ' ')} {verb} from {first:.4f} to {last:.4f}"
+
+
+def curves_text(history: History) -> str:
+    """Return in sentences how the figures changed, how far the sets are apart in the last epoch,
+    and whether the training loss was still falling there.
+    """
+    *changes, last = [change_text(name, values) for name, values in history.items()]
     loss = history["test_loss"][-1] - history["train_loss"][-1]
     points = 100 * (history["test_accuracy"][-1] - history["train_accuracy"][-1])
     return (
+        f"From the first epoch to the last {', '.join(changes)}, and {last}.\n"
         f"In the last epoch the test loss is {abs(loss):.3f} {'above' if loss > 0 else 'below'} "
         f"the training loss, and the test accuracy is {abs(points):.1f} percentage points "
-        f"{'above' if points > 0 else 'below'} the training accuracy."
+        f"{'above' if points > 0 else 'below'} the training accuracy. "
+        f"{falling_text({'this rate': history})}"
     )
 
 
-def order_text(histories: dict[float, History]) -> str:
-    """Return in a sentence the order of the rates by the last epoch's test loss, and whether the
-    test accuracy has the same order.
+def falling_text(histories: Mapping[str, History]) -> str:
+    """Return in a sentence in which trainings the loss still fell in the last epoch, by name."""
+    losses = {name: history["train_loss"] for name, history in histories.items()}
+    falling = [
+        name
+        for name, loss in losses.items()
+        if len(loss) > 1 and loss[-1] < (1 - STILL_FALLING) * loss[-2]
+    ]
+    limit = f"by more than {STILL_FALLING:.0%}"
+    if not falling:
+        return f"In the last epoch the training loss did not fall {limit}: it has levelled off."
+    return (
+        f"In the last epoch the training loss still fell {limit} at {', '.join(falling)}: the "
+        "training was stopped before it had converged."
+    )
+
+
+def rates_text(histories: dict[float, History]) -> str:
+    """Return in sentences the order of the rates by the last epoch's test loss, whether the other
+    epochs and the test accuracy have the same order, which rates had not converged, and which one
+    has the largest difference of test and training loss.
     """
     last = {lr: (h["test_loss"][-1], -h["test_accuracy"][-1]) for lr, h in histories.items()}
     by_loss, by_accuracy = (sorted(last, key=lambda lr: last[lr][k]) for k in (0, 1))
-    epochs = len(histories[by_loss[0]]["test_loss"])
+    epochs = list(zip(*(histories[lr]["test_loss"] for lr in by_loss), strict=True))
+    alike = sum(list(losses) == sorted(losses) for losses in epochs)
     same = "the same" if by_loss == by_accuracy else "another"
+    gaps = {lr: h["test_loss"][-1] - h["train_loss"][-1] for lr, h in histories.items()}
+    widest = max(gaps, key=lambda lr: gaps[lr])
     return (
-        f"Test loss after {epochs} epochs, the lowest first: "
+        f"Test loss after {len(epochs)} epochs, the lowest first: "
         f"{', '.join(f'{last[lr][0]:.3f} (lr {lr:g})' for lr in by_loss)}. "
-        f"The order by test accuracy is {same}."
+        f"The order is the same in {alike} of {len(epochs)} epochs. "
+        f"The order by test accuracy is {same}.\n"
+        f"{falling_text({f'lr {lr:g}': histories[lr] for lr in sorted(histories)})}\n"
+        f"Test loss minus training loss is largest at lr {widest:g} ({gaps[widest]:+.3f})."
     )
 
 
@@ -157,8 +199,8 @@ def overfit(digits: Digits, seed: int) -> str:
         network.backward(x, y, network.forward(x))
     loss, accuracy = evaluate(network, x, y)
     return (
-        f"{accuracy:.0%} of {samples} training digits right after {steps} steps on them alone, "
-        f"loss {loss:.4f}"
+        f"After {steps} steps on {samples} training digits alone, {accuracy:.0%} of them are "
+        f"classified correctly (loss {loss:.4f})."
     )
 
 
@@ -168,7 +210,7 @@ def learning_rate_range_test(
     seed: int,
     epochs: int = 1,
     points: int = 19,
-    progress: Callable[[str], Callable[[Iterable[int]], Iterable[int]]] = lambda description: iter,
+    progress: Bars = lambda description: iter,
 ) -> dict[str, pd.DataFrame]:
     """Train with learning rates from 1e-4 to 100 side by side, from the assignment's start and from
     the scaled one (a learning-rate range test).
@@ -207,3 +249,22 @@ def best_rates(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
             "at most a tenth higher": f"lr {near.min():.2g} – {near.max():.2g}",
         }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def range_text(tables: dict[str, pd.DataFrame], learning_rates: Sequence[float]) -> str:
+    """Return in a sentence how the largest compared rate lies to the range of good rates from the
+    required start.
+    """
+    table, largest = next(iter(tables.values())), max(learning_rates)
+    good = table.loc[table["train_loss"] <= 1.1 * table["train_loss"].min(), "lr"]
+    low, high = good.min(), good.max()
+    place = "below" if largest < low else "above" if largest > high else "in"
+    meaning = {
+        "below": "a larger rate learns faster in the first epoch",
+        "in": "no rate learns much faster in the first epoch",
+        "above": "a smaller rate learns faster in the first epoch",
+    }
+    return (
+        f"The largest rate compared above, {largest:g}, is {place} the range of the best rates "
+        f"from the required start ({low:.2g} to {high:.2g}): {meaning[place]}."
+    )

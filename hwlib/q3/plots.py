@@ -10,7 +10,6 @@ from matplotlib.ticker import LogLocator
 from torch import Tensor
 
 from hwlib.common.figures import (
-    COLOURS,
     SPLIT_LABELS,
     UNITS,
     finish,
@@ -23,38 +22,34 @@ from hwlib.common.functions import TensorFunction
 from hwlib.common.history import History
 
 
-def activations(functions: Mapping[str, tuple[TensorFunction, TensorFunction]]) -> Figure:
-    """Draw each function beside its derivative, from -6 to 6."""
+def activations(
+    functions: Mapping[str, tuple[TensorFunction, TensorFunction]], jacobian: Tensor
+) -> Figure:
+    """Draw each function beside its derivative, from -6 to 6, and softmax's Jacobian (N, N)."""
     x = torch.linspace(-6, 6, 241)
-    fig, axes = new_figure(1, len(functions), 3.6 * len(functions), 2.2)
+    fig, (*axes, last) = new_figure(1, len(functions) + 1, 2.4 * (len(functions) + 1), 2.0)
     for ax, (name, (function, derivative)) in zip(axes, functions.items(), strict=True):
         ax.plot(x, function(x), label=name)
         ax.plot(x, derivative(x), label=f"d {name} / dx")
         ax.set(xlabel="x", ylabel="value", title=name)
-        ax.legend()
-    return finish(fig, f"The functions {' and '.join(functions)} with their derivatives.")
-
-
-def jacobian(x: Tensor, y: Tensor, matrix: Tensor) -> Figure:
-    """Draw a vector x (N,), its softmax y (N,) and the Jacobian (N, N) with its numbers."""
-    fig, (left, right) = new_figure(1, 2, 7.2, 2.4)
-    places, numbers = range(len(x)), [str(i + 1) for i in range(len(x))]
-    left.bar(places, y, color=COLOURS[0])
-    left.set(title="softmax(x)", xlabel="component i", ylabel="probability")
-    left.set_xticks(places, [f"{i}\n$x_{i}$={value:g}" for i, value in enumerate(x.tolist(), 1)])
-    limit = matrix.abs().max().item()
+        ax.legend(fontsize=7.5)
+    limit, places = jacobian.abs().max().item(), range(len(jacobian))
     scale: dict[str, Any] = {"cmap": "PuOr", "vmin": -limit, "vmax": limit}
-    image = show_values(right, matrix, "{:.2f}".format, fontsize=8, **scale)
-    right.set(title="Jacobian", xlabel="k", ylabel="i")
-    right.set_xticks(places, numbers)
-    right.set_yticks(places, numbers)
-    fig.colorbar(image, ax=right, label="derivative")
-    return finish(fig, f"Softmax of a vector of {len(x)}, and its Jacobian.")
+    image = show_values(last, jacobian, "{:.2f}".format, fontsize=7.5, **scale)
+    last.set(title="Jacobian of softmax", xlabel="k", ylabel="i")
+    last.set_xticks(places, [str(k + 1) for k in places])
+    last.set_yticks(places, [str(i + 1) for i in places])
+    fig.colorbar(image, ax=last, label="derivative")
+    caption = (
+        f"The functions {' and '.join(functions)} with their derivatives, and the Jacobian of "
+        f"softmax for a vector of {len(jacobian)}."
+    )
+    return finish(fig, caption)
 
 
 def learning_rates(histories: dict[float, History]) -> Figure:
     """Draw loss and accuracy by split against the epoch, one curve for each rate."""
-    fig, axes = new_figure(2, 2, 7.2, 4.4)
+    fig, axes = new_figure(2, 2, 7.2, 3.9)
     for pair, (quantity, unit) in zip((axes[:2], axes[2:]), UNITS.items(), strict=True):
         for ax, split in zip(pair, ("train", "test"), strict=True):
             for lr, history in sorted(histories.items()):
@@ -76,7 +71,7 @@ def learning_rate_range(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw training loss and accuracy against the learning rate (log axis), one curve for each
     start. The rate of the lowest loss from the first start is marked.
     """
-    fig, (left, right) = new_figure(1, 2, 7.2, 2.7)
+    fig, (left, right) = new_figure(1, 2, 7.2, 2.4)
     for (name, table), marker in zip(tables.items(), "os", strict=True):
         left.loglog(table["lr"], table["train_loss"], marker=marker, markersize=3, label=name)
         right.semilogx(table["lr"], table["train_accuracy"], marker=marker, markersize=3)

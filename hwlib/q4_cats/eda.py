@@ -30,9 +30,11 @@ def balance_text(cats: BigCats) -> str:
     """
     counts = cats.train.labels.bincount(minlength=len(cats.train.class_names))
     smallest = min(len(part.labels) for part in cats[1:])
+    few, many = int(counts.min()), int(counts.max())
+    sizes = f"{few} training pictures" if few == many else f"{few} to {many} training pictures"
     return (
-        f"The classes have {counts.min()} to {counts.max()} training pictures each. One picture of "
-        f"the smaller sets is {100 / smallest:.0f} percentage points of accuracy."
+        f"Each class has {sizes}. One picture of the smaller sets is {100 / smallest:.0f} "
+        "percentage points of accuracy."
     )
 
 
@@ -77,6 +79,18 @@ def colour_statistics(part: ImageSet) -> pd.DataFrame:
     groups = colours.groupby([part.class_names[label] for label in part.labels], sort=False)
     brightness = groups.apply(lambda of_class: of_class.mean(axis=1).std())
     return groups.mean().assign(**{"brightness, deviation": brightness}).round(3)
+
+
+def overlap_text(statistics: pd.DataFrame) -> str:
+    """Return in a sentence how many pairs of classes have bars of brightness that overlap, which
+    reach one deviation to both sides of the mean.
+    """
+    means = statistics[["red", "green", "blue"]].mean(axis=1)
+    reach = statistics["brightness, deviation"].fillna(0)
+    bars = list(zip(means - reach, means + reach, strict=True))
+    pairs = [(one, other) for k, one in enumerate(bars) for other in bars[k + 1 :]]
+    overlapping = sum(one[0] <= other[1] and other[0] <= one[1] for one, other in pairs)
+    return f"The bars of {overlapping} of the {len(pairs)} pairs of species overlap."
 
 
 def thumbnails(images: Tensor) -> Tensor:
@@ -131,10 +145,14 @@ def twins_text(table: pd.DataFrame) -> str:
 
 
 def colour_baseline(train: ImageSet, valid: ImageSet) -> str:
-    """Say how far the mean colour gets: each validation picture is given the nearest class."""
+    """Return in a sentence how far the mean colour gets: each validation picture is given the class
+    with the nearest one.
+    """
     colours, labels = mean_colours(train), range(len(train.class_names))
     centres = torch.stack([colours[train.labels == label].mean(0) for label in labels])
     nearest = torch.cdist(mean_colours(valid), centres).argmin(1)
     accuracy = (nearest == valid.labels).float().mean()
-    chance = 1 / len(centres)
-    return f"mean colour alone: {accuracy:.0%} of the validation images; chance: {chance:.0%}"
+    return (
+        f"By its mean colour alone, {accuracy:.0%} of the validation pictures are given their "
+        f"right class; guessing would give {1 / len(centres):.0%}."
+    )

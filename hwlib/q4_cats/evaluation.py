@@ -78,12 +78,12 @@ def mistakes(score: Score) -> list[int]:
 
 
 def mistakes_between_spotted(score: Score, class_names: list[str]) -> str:
-    """Return how many of the mistakes take one spotted cat for another, as a sentence."""
+    """Return in a sentence how many of the mistakes take one spotted cat for another."""
     answers = score.probabilities.argmax(dim=1)
     wrong = mistakes(score)
     pairs = [{class_names[score.labels[k]], class_names[answers[k]]} for k in wrong]
     if not pairs:
-        return "There is no mistake, so there is none between spotted cats."
+        return f"There is no mistake among the {score.total} pictures."
     both = sum(pair <= SPOTTED for pair in pairs)
     return f"{both} of {len(wrong)} mistakes take one spotted cat for another."
 
@@ -108,8 +108,8 @@ def curve_text(history: History) -> str:
     lowest = min(loss)
     return (
         f"Validation accuracy: {accuracy[-1]:.1%} after the last epoch, whose weights are handed "
-        f"in; {max(accuracy):.1%} at best. Validation loss: {loss[-1]:.3f} in the end, lowest in "
-        f"epoch {loss.index(lowest) + 1} ({lowest:.3f})."
+        f"in; {max(accuracy):.1%} at best. Validation loss: {loss[-1]:.3f} after the last epoch; "
+        f"its lowest value is {lowest:.3f}, after epoch {loss.index(lowest) + 1}."
     )
 
 

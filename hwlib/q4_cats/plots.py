@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from hwlib.common.figures import finish, new_figure, picture_grid, show_picture, show_values
@@ -14,7 +13,7 @@ from hwlib.q4_cats import study
 from hwlib.q4_cats.cnn import BigCatsNet
 from hwlib.q4_cats.evaluation import Score, class_activation_maps, confusion_matrix, mistakes
 
-PER_ROW = 5  # pictures with their maps of evidence
+PER_ROW = 10  # pictures, a page wide
 
 
 def class_labels(class_names: Iterable[str]) -> list[str]:
@@ -28,8 +27,9 @@ def sample_grid(part: ImageSet) -> Figure:
     number = labels.groupby(labels).cumcount()  # among the pictures of its class
     chosen = [*number.index[number == 0], *number.index[number == 1]]
     names = class_labels(part.class_names)
-    titles = [names[labels[index]] for index in chosen]
-    return picture_grid(part.images[chosen], titles, "Training pictures, two of each class.")
+    titles = [names[labels[index]].replace(" ", "\n") for index in chosen]
+    caption = "Training pictures, two of each class."
+    return picture_grid(part.images[chosen], titles, caption, title_lines=2, per_row=PER_ROW)
 
 
 def class_colours(statistics: pd.DataFrame) -> Figure:
@@ -55,7 +55,7 @@ def class_colours(statistics: pd.DataFrame) -> Figure:
 def confusion(score: Score, class_names: list[str]) -> Figure:
     """Draw the confusion matrix with its counts; empty cells are left blank."""
     counts, names = confusion_matrix(score), class_labels(class_names)
-    fig, (ax,) = new_figure(1, 1, 4.9, 3.6)
+    fig, (ax,) = new_figure(1, 1, 4.9, 3.0)
     image = show_values(ax, counts, lambda n: str(n or ""), dark=0.5, cmap="Blues", vmin=0)
     ax.set(xlabel="predicted class", ylabel="true class")
     ax.set_xticks(range(len(names)), names, rotation=40, ha="right")
@@ -64,11 +64,11 @@ def confusion(score: Score, class_names: list[str]) -> Figure:
     return finish(fig, "Confusion matrix: the true species in rows, the answers in columns.")
 
 
-def mistake_grid(score: Score, part: ImageSet) -> Figure | Markdown:
-    """Show up to ten mistakes, the most confident one first, or a sentence if there is none."""
+def mistake_grid(score: Score, part: ImageSet) -> Figure | None:
+    """Show up to ten mistakes, the most confident one first; nothing if there is none."""
     chosen = mistakes(score)[:10]
     if not chosen:
-        return Markdown(f"There is no mistake among {score.total} pictures.")
+        return None
     names = class_labels(part.class_names)
     labels, answers = part.labels[chosen], score.probabilities[chosen].max(dim=1)
     titles = [
@@ -89,16 +89,16 @@ def class_activation(network: BigCatsNet, score: Score, part: ImageSet) -> Figur
     images, answers = part.images[first], score.probabilities[first].argmax(1)
     maps = class_activation_maps(network, images, answers)
     rows = -(-len(first) // PER_ROW)
-    fig, axes = new_figure(2 * rows, PER_ROW, 6.6, 2.6 * rows)
+    fig, axes = new_figure(2 * rows, PER_ROW, 7.2, 1.9 * rows)
     highest = max(0.1, maps.amax((1, 2)).median().item())  # hardly trained, it may find none
     for label, (image, answer, evidence) in enumerate(zip(images, answers, maps, strict=True)):
         index = 2 * PER_ROW * (label // PER_ROW) + label % PER_ROW
-        title = names[label] if answer == label else f"{names[label]}\nnamed {names[answer]}"
-        show_picture(axes[index], image, title)
+        title = names[label] if answer == label else f"{names[label]}, named {names[answer]}"
+        show_picture(axes[index], image, title.replace(" ", "\n"))
         heat_map = show_values(axes[index + PER_ROW], evidence, vmin=0, vmax=highest)
         axes[index + PER_ROW].axis("off")
     label_text = "evidence (logits)"
-    fig.colorbar(heat_map, ax=axes, label=label_text, shrink=0.5, aspect=30, extend="max")
+    fig.colorbar(heat_map, ax=axes, label=label_text, shrink=0.8, aspect=20, extend="max")
     caption = (
         "A picture of each species, and below it where the network finds evidence for the class it "
         "names (class activation map, in logits)."
@@ -110,7 +110,7 @@ def accuracy_by_size(summary: pd.DataFrame) -> Figure:
     """Draw held-out accuracy with its 95% interval against the number of parameters (log axis), one
     line for each recipe and length of the training, and the front: the best for the parameters.
     """
-    fig, (ax,) = new_figure(1, 1, 6.4, 3.6)
+    fig, (ax,) = new_figure(1, 1, 6.4, 3.2)
     best = study.front(summary)
     sizes = [*best["parameters"], summary["parameters"].max()]
     heights = [*best["accuracy"], best["accuracy"].max()]

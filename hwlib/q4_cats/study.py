@@ -12,10 +12,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from hwlib.common.statistics import mcnemar
-from hwlib.q4_cats.cnn import WIDTHS, BigCatsNet, count_parameters
 from hwlib.q4_cats.evaluation import percent_range, wilson_interval
 from hwlib.q4_cats.folds import FOLDS
-from hwlib.q4_cats.training import RECIPES
 
 STORED = Path(__file__).with_name("stored_runs.json")
 FULL = "large"  # the shipped recipe of the size that is handed in
@@ -109,26 +107,6 @@ def ablation(runs: pd.DataFrame) -> pd.DataFrame:
     summary = summarise(runs[runs["epochs"] == ABLATION_EPOCHS])
     whole, part = summary["variant"] == FULL, summary["variant"].str.startswith("without ")
     return pd.concat([summary[whole], summary[part]], ignore_index=True)
-
-
-def size_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return what is shipped for each size, and what is measured of it: right answers in each start
-    on the first fold and on the other folds, and core minutes of a training.
-    """
-    runs = runs[runs["epochs"] == SHIPPED_EPOCHS]
-    rows = {}
-    for size, widths in WIDTHS.items():
-        own = runs[runs["variant"] == size]
-        first, others = own[own["fold"] == 1], own[own["fold"] > 1]
-        minutes = own["core_seconds"].mean() / 60
-        rows[size] = {
-            "parameters": f"{count_parameters(BigCatsNet(widths=widths)):,}",
-            "cutmix": f"{RECIPES[size](epochs=1).cutmix_share:.0%}",
-            "right of 418, first fold": ", ".join(map(str, first["correct"])) or "not measured",
-            "right, other folds": ", ".join(map(str, others["correct"])) or "not measured",
-            "core minutes": f"{minutes:.0f}" if len(own) else "not measured",
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="size")
 
 
 class Difference(NamedTuple):

@@ -381,19 +381,10 @@ def train_classifier(
     """Train a classifier to the last epoch, and return its averaged weights. Validation reports
     only: a few dozen pictures cannot choose among epochs.
 
-    Calls ``set_seed`` first. With ``checkpoint`` the state is saved after every epoch, and a call
-    that finds a checkpoint of the same training continues it, to the same result as if it had never
-    stopped.
-
-    Args:
-        make_network: returns an untrained network; called after seeding, for the network and for
-            the one that holds its averaged weights.
-        train: training images.
-        valid: validation images; the averaged weights are evaluated on them after every epoch.
-        recipe: epochs, learning rates and the like.
-        seed: of initial weights, order and augmentation.
-        device: of the training.
-        checkpoint: file to save to and to continue from.
+    ``make_network`` returns an untrained network; it is called after seeding, for the network and
+    for the one that holds its averaged weights. ``seed`` decides initial weights, order and
+    augmentation. With a file ``checkpoint`` the state is saved after every epoch, and a call that
+    finds it continues the same training, to the same result as if it had never stopped.
     """
     set_seed(seed)
     state = initial_state(make_network, train, recipe, device)

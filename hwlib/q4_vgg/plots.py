@@ -13,7 +13,7 @@ BINS = np.linspace(-2.2, 2.8, 51)  # of normalised values, a tenth each
 
 def picture_row(pictures: list[Picture]) -> Figure:
     """Show pictures as their files hold them, with name and size."""
-    fig, axes = new_figure(1, len(pictures), 2.8 * len(pictures), 2.0)
+    fig, axes = new_figure(1, len(pictures), 2.8 * len(pictures), 1.8)
     for ax, (name, image) in zip(axes, pictures, strict=True):
         pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
         show_picture(ax, pixels, f"{name}, {image.width} × {image.height}")
@@ -39,7 +39,7 @@ def preprocessed(pictures: list[Picture]) -> Figure:
 
 def filter_responses(first: Responses) -> Figure:
     """Show each filter's colour planes as numbers and shades, and its response to the picture."""
-    fig, axes = new_figure(len(first.filters), 4, 7.2, 1.7 * len(first.filters))
+    fig, axes = new_figure(len(first.filters), 4, 6.4, 1.4 * len(first.filters))
     limit = first.filters.abs().max().item()
     for n, (weights, response) in enumerate(zip(first.filters, first.responses, strict=True)):
         *planes, last = axes[4 * n : 4 * n + 4]

@@ -288,8 +288,9 @@ def responses_text(picture: Picture, responses: Responses) -> str:
         ninths = F.adaptive_avg_pool2d(shown.abs()[None, None], 3).flatten()
         row, column = divmod(int(ninths.argmax()), 3)
         height, side = ("upper", "middle", "lower")[row], ("left", "centre", "right")[column]
+        place = "centre" if (row, column) == (1, 1) else f"{height} {side}"
         lines.append(
-            f"filter {number}: resembles {name} most (correlation {names[name]:+.2f}); strongest "
-            f"in the {height} {side}"
+            f"Filter {number}: its response resembles {name} most (correlation "
+            f"{names[name]:+.2f}), and is strongest in the {place} of the picture."
         )
     return "\n".join(lines)

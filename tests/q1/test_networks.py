@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from hwlib.q1.networks import ToyNetwork, compare, random_points, truth_table
+from hwlib.q1.networks import Statement, ToyNetwork, compare, random_points, truth_table
 from hwlib.q3.activations import relu, sigmoid
 
 MAXIMUM = ToyNetwork([[-1, 1], [1, 0], [-1, 0]], [1, 1, -1], relu)
@@ -17,15 +17,17 @@ def test_networks_of_the_assignment_compute_the_named_functions():
     torch.testing.assert_close(ToyNetwork(rows, [1, 1, 1, 1], relu)(x), distance)
 
 
-def test_comparison_shows_a_wrong_claim():
-    x = random_points(500, 2, -10, 10)
-    right = compare(MAXIMUM, lambda x: x.amax(dim=1), x, ["x1", "x2"])
-    wrong = compare(MAXIMUM, lambda x: x.amin(dim=1), x, ["x1", "x2"])
-    assert float(right["difference"].iloc[-1]) < 1e-12
-    largest = (x[:, 0] - x[:, 1]).abs().max().item()  # in a row that the table does not list
-    assert float(wrong["difference"].iloc[-1]) == pytest.approx(largest, rel=0.05)
-    assert list(wrong.columns) == ["x1", "x2", "network", "function", "difference"]
-    assert len(wrong) == 5 and wrong.index[-1] == "largest of 500"
+def test_a_wrong_statement_has_a_large_difference():
+    statements = [
+        Statement(MAXIMUM, lambda x: x.amax(dim=1), "max"),
+        Statement(MAXIMUM, lambda x: x.amin(dim=1), "min"),
+    ]
+    table = compare(statements, points=500)
+    assert table.index.tolist() == ["max", "min"] and table["inputs"].tolist() == [2, 2]
+    x = random_points(500, 2)
+    right, wrong = map(float, table["largest difference"])
+    assert right < 1e-12
+    assert wrong == pytest.approx((x[:, 0] - x[:, 1]).abs().max().item(), rel=0.05)
 
 
 def test_truth_table_is_the_network_s_own_output():

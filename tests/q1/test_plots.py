@@ -27,7 +27,7 @@ def test_surface_comparison_shows_where_network_and_function_differ():
 
 def test_distance_scatter_puts_equal_values_on_the_diagonal():
     x = random_points(50, 1)
-    (ax,) = plots.distance_scatter(ABSOLUTE, lambda x: x[:, 0].abs(), x, "|x|").axes
+    (ax,) = plots.distance_scatter(ABSOLUTE, lambda x: x[:, 0].abs(), "|x|", x).axes
     across, up = ax.lines[1].get_data()
     np.testing.assert_allclose(across, up)
 

@@ -15,7 +15,9 @@ def test_first_loss_is_predicted_from_the_spread_of_the_logits(digits):
 
 
 def test_a_handful_of_digits_is_learnt_by_heart(digits):
-    assert experiments.overfit(digits, seed=1).startswith("100% of 64")
+    assert experiments.overfit(digits, seed=1).startswith(
+        "After 200 steps on 64 training digits alone, 100% of them"
+    )
 
 
 def test_equal_distances_give_equal_losses(digits):
@@ -71,11 +73,30 @@ def test_final_figures_are_the_last_epoch_s():
     assert table.loc["lr = 0.01", "fall in the last epoch"] == "–"  # needs two epochs
 
 
-def test_sentences_follow_the_figures():
-    assert "test loss is 0.150 below" in experiments.split_text(LOW)
-    assert "5.0 percentage points above" in experiments.split_text(LOW)
-    high = {name: values[:2] for name, values in LOW.items()}
-    text = experiments.order_text({1.0: high, 0.1: LOW})
-    assert "0.250 (lr 0.1), 0.500 (lr 1)" in text and text.endswith("test accuracy is the same.")
-    better = high | {"test_accuracy": [0.7, 0.99]}
-    assert experiments.order_text({1.0: better, 0.1: LOW}).endswith("test accuracy is another.")
+def test_the_curves_are_told_in_sentences():
+    text = experiments.curves_text(LOW)
+    assert "the train loss falls from 1.0000 to 0.4000" in text
+    assert "and the test accuracy rises from 0.7000 to 0.9500." in text
+    assert "test loss is 0.150 below" in text and "5.0 percentage points above" in text
+    assert "still fell by more than 1% at this rate" in text
+    level = LOW | {"train_loss": [1.0, 0.4, 0.3999]}
+    assert experiments.curves_text(level).endswith("it has levelled off.")
+
+
+def test_the_order_of_the_rates_is_told_in_sentences():
+    high = {name: values[:1] * 3 for name, values in LOW.items()}
+    order, falling, widest = experiments.rates_text({1.0: high, 0.1: LOW}).splitlines()
+    assert "0.250 (lr 0.1), 1.000 (lr 1)" in order and "same in 3 of 3 epochs" in order
+    assert order.endswith("test accuracy is the same.")
+    assert "at lr 0.1:" in falling and "lr 1," not in falling
+    assert widest == "Test loss minus training loss is largest at lr 1 (+0.000)."
+    better = high | {"test_accuracy": [0.7, 0.8, 0.99], "test_loss": [0.9, 1.0, 1.0]}
+    order, *_ = experiments.rates_text({1.0: better, 0.1: LOW}).splitlines()
+    assert "same in 2 of 3 epochs" in order and order.endswith("test accuracy is another.")
+
+
+@pytest.mark.parametrize(("rates", "place"), [([0.01], "below"), ([0.1], "in"), ([9.0], "above")])
+def test_the_largest_rate_is_placed_beside_the_range_of_the_best(rates, place):
+    table = pd.DataFrame({"lr": [0.1, 1.0, 10.0], "train_loss": [1.05, 1.0, 3.0]})
+    text = experiments.range_text({"start": table}, [*rates, 0.001])
+    assert f"{rates[0]:g}, is {place} the range" in text and "(0.1 to 1)" in text

@@ -48,7 +48,8 @@ def test_the_mean_colour_tells_dark_from_bright():
     train, valid = random_set(20, 0), random_set(10, 1)
     for part in (train, valid):
         part.images[part.labels == 1] //= 8
-    assert "100% of the validation images; chance: 50%" in eda.colour_baseline(train, valid)
+    text = eda.colour_baseline(train, valid)
+    assert "100% of the validation pictures" in text and "guessing would give 50%" in text
     colours = eda.colour_statistics(train)
     expected = train.images[train.labels == 0].double().mean((0, 2, 3)) / 255
     assert colours.loc["a", ["red", "green", "blue"]].tolist() == pytest.approx(
@@ -60,6 +61,8 @@ def test_sentences_say_what_the_tables_say(tmp_path):
     cats = BigCats(random_set(5, 0), random_set(4, 1), random_set(8, 2))
     assert "2 to 3 training pictures" in eda.balance_text(cats)
     assert "is 25 percentage points" in eda.balance_text(cats)
+    even = BigCats(random_set(6, 0), random_set(4, 1), random_set(8, 2))
+    assert eda.balance_text(even).startswith("Each class has 3 training pictures.")
     one, two = (pd.DataFrame({"train": range(count)}) for count in (1, 2))
     assert eda.format_text(one, 192).startswith("All files have one size, mode and type. Each")
     assert eda.format_text(two, 192).startswith("2 kinds of files. Each picture is resized")
@@ -70,3 +73,9 @@ def test_near_duplicates_across_splits_are_named(across, words):
     table = pd.DataFrame({"pairs": [across, 0, 0, 7]})
     text = eda.twins_text(table)
     assert words in text and text.endswith("within the training set: 7.")
+
+
+def test_overlapping_bars_of_brightness_are_counted():
+    table = pd.DataFrame({name: [0.2, 0.3, 0.8] for name in ("red", "green", "blue")})
+    table["brightness, deviation"] = [0.06, 0.06, 0.1]
+    assert eda.overlap_text(table) == "The bars of 1 of the 3 pairs of species overlap."

@@ -31,7 +31,7 @@ def test_confusion_matrix_and_mistakes():
 @pytest.mark.parametrize(
     ("answers", "sentence"),
     [
-        (["JAGUAR", "PUMA"], "There is no mistake, so there is none between spotted cats."),
+        (["JAGUAR", "PUMA"], "There is no mistake among the 2 pictures."),
         (["OCELOT", "LIONS"], "1 of 2 mistakes take one spotted cat for another."),
     ],
 )
@@ -67,4 +67,4 @@ def test_the_validation_curves_are_told_in_a_sentence():
     history = {"validation_loss": [0.9, 0.3, 0.5], "validation_accuracy": [0.5, 0.8, 0.7]}
     text = evaluation.curve_text(history)
     assert "accuracy: 70.0% after the last epoch" in text and "80.0% at best" in text
-    assert "0.500 in the end, lowest in epoch 2 (0.300)" in text
+    assert "0.500 after the last epoch; its lowest value is 0.300, after epoch 2." in text

@@ -101,16 +101,6 @@ def test_the_front_is_what_no_network_with_as_few_parameters_beats():
     assert best.values.tolist() == [[10, 0.5], [20, 0.7], [40, 0.9]]
 
 
-def test_the_table_of_sizes_tells_what_is_measured_and_what_not(monkeypatch):
-    monkeypatch.setattr(study, "SHIPPED_EPOCHS", 40)
-    table = study.size_table(RUNS)
-    assert table.index.tolist() == list(cnn.WIDTHS)
-    assert table.loc["large", "right of 418, first fold"] == "180, 190"
-    assert table.loc["large", "right, other folds"] == "170, 196, 188, 184"
-    assert set(table.loc["small"].iloc[2:]) == {"not measured"}
-    assert table["cutmix"].tolist() == ["0%", "0%", "25%"]
-
-
 def test_runs_on_one_fold_are_compared_picture_by_picture():
     runs = RUNS.iloc[[0, 1, 6]].assign(wrong=pd.Series({0: [1, 2, 3], 1: [3, 4], 6: [5]}))
     (pair,) = study.differences(runs).itertuples(index=False)

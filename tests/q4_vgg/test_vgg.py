@@ -150,6 +150,11 @@ def test_a_response_is_named_after_what_it_resembles_in_this_picture():
     outline[:, 111:113] = 1
     maps = torch.stack([x[0], outline])
     first, second = vgg.responses_text(picture, vgg.Responses(x, x, maps)).splitlines()
-    assert first.startswith("filter 1: resembles the red values most (correlation +1.00)")
-    assert first.endswith("right")
-    assert second.startswith("filter 2: resembles the outlines most") and "centre" in second
+    assert first.startswith(
+        "Filter 1: its response resembles the red values most (correlation +1.00)"
+    )
+    assert first.endswith("right of the picture.")
+    assert (
+        second.startswith("Filter 2: its response resembles the outlines most")
+        and "centre" in second
+    )

@@ -1,0 +1,151 @@
+"""What the stored trainings say, as tables and sentences computed from them (Question 4.I.2).
+
+The comparisons are those of ``study``; here they become what the notebook shows.
+"""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from hwlib.q4_cats import study
+from hwlib.q4_cats.cnn import WIDTHS, BigCatsNet, count_parameters
+from hwlib.q4_cats.evaluation import percent_range
+from hwlib.q4_cats.folds import FOLDS
+
+UNTAUGHT = "width 1/2 without cutmix"  # what networks with a teacher are compared with
+
+
+def starts(correct: Sequence[int]) -> str:
+    """Return the right answers of every start as text."""
+    return ", ".join(map(str, correct)) or "–"
+
+
+def by_chance(share: float, total: int) -> float:
+    """Return how far two shares of ``total`` pictures differ by chance, in percentage points: two
+    standard errors of the difference of two independent counts.
+    """
+    return 200 * (2 * share * (1 - share) / total) ** 0.5
+
+
+def ablation_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the short trainings of the whole recipe and of the recipe less one part, the costliest
+    part first: right answers, accuracy with interval, and difference from the whole recipe.
+    """
+    summary = study.ablation(runs).sort_values("accuracy", kind="stable")
+    whole = summary.loc[summary["variant"] == study.FULL, "accuracy"].iloc[0]
+    points = 100 * (summary["accuracy"] - whole)
+    table = {
+        "recipe": summary["variant"].replace(study.FULL, "whole recipe"),
+        "parameters": summary["parameters"].map("{:,}".format),
+        "accuracy": summary["accuracy"].map("{:.1%}".format),
+        "95% interval": summary["interval"].map(percent_range),
+        "difference (points)": [f"{point:+.1f}" if point else "–" for point in points.round(1)],
+        "core minutes": summary["core_minutes"].map("{:.1f}".format),
+    }
+    return pd.DataFrame(table).set_index("recipe").rename_axis(index=None, columns="recipe")
+
+
+def ablation_text(runs: pd.DataFrame) -> str:
+    """Return in a sentence which parts of the recipe are worth more than chance may give."""
+    summary = study.ablation(runs)
+    whole, parts = summary.iloc[0], summary.iloc[1:]
+    chance = by_chance(whole["accuracy"], whole["total"])
+    losses = 100 * (whole["accuracy"] - parts.set_index("variant")["accuracy"])
+    clear = losses[losses > chance].sort_values(ascending=False)
+    named = ", ".join(f"{variant} ({-loss:.1f})" for variant, loss in clear.items())
+    return (
+        f"All of these trainings have {study.ABLATION_EPOCHS} epochs and are judged on "
+        f"{whole['total']} pictures. Two such accuracies may differ by {chance:.1f} points by "
+        f"chance (two standard errors). Worse by more: {named or 'none'}."
+    )
+
+
+def sizes_and_lengths(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the right answers of every start on the first fold, a row for each number of
+    parameters, a column for each length of the training, with cutmix and without.
+    """
+    chosen = study.frontier_runs(runs)
+    chosen = chosen[chosen["line"] != "known solution"].copy()
+    chosen["setting"] = chosen["epochs"].astype(str) + " epochs, " + chosen["line"]
+    table = chosen.pivot_table("correct", "parameters", "setting", aggfunc=list)
+    order = chosen.sort_values(["epochs", "line"])["setting"].unique()
+    table = table[order].map(lambda correct: starts(correct) if isinstance(correct, list) else "–")
+    table.index = table.index.map("{:,}".format)
+    return table.rename_axis(index=None, columns="parameters")
+
+
+def gains(before: pd.Series, after: pd.Series) -> str:
+    """Return by how many right answers the mean over starts changes, for each number of parameters
+    that has both.
+    """
+    change = (after - before).dropna()
+    return ", ".join(f"{value:+.1f} ({size:,} parameters)" for size, value in change.items())
+
+
+def size_and_length_text(runs: pd.DataFrame) -> str:
+    """Return in sentences what the longer training and cutmix change in the mean number of right
+    answers on the first fold.
+    """
+    chosen = study.frontier_runs(runs)
+    means = chosen.groupby(["line", "epochs", "parameters"])["correct"].mean()
+    short, long = study.ABLATION_EPOCHS, study.SHIPPED_EPOCHS
+    mixed = means["with cutmix"]
+    return (
+        f"From {short} to {long} epochs, with cutmix, the mean number of right answers changes by "
+        f"{gains(mixed[short], mixed[long])}.\n"
+        f"Cutmix changes it, after {long} epochs, by "
+        f"{gains(means['without cutmix'][long], mixed[long])}."
+    )
+
+
+def teachers_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the trainings with a teacher beside one without, picture by picture: right answers,
+    those that only one of the two has, and the p-value of McNemar's exact test.
+    """
+    noted = runs[runs["wrong"].notna() & (runs["fold"] == 1)]
+    untaught = noted[noted["variant"] == UNTAUGHT]
+    rows = {}
+    for _, run in noted[noted["variant"].isin(study.NOT_KEPT)].iterrows():
+        difference = study.picture_by_picture(run, untaught.iloc[0])
+        rows[run["variant"]] = {
+            "epochs": run["epochs"],
+            "parameters": f"{run['parameters']:,}",
+            "right": f"{run['correct']} of {run['total']}",
+            "only this one right": difference.only_first,
+            "only the other right": difference.only_second,
+            "p": f"{difference.p_value:.2f}",
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="variant")
+
+
+def choice_text(runs: pd.DataFrame, size: str) -> str:
+    """Return in sentences which sizes are measured on how many folds, and how large the network of
+    this run is beside the known solution.
+    """
+    long = runs[runs["epochs"] == study.SHIPPED_EPOCHS]
+    folds = {name: long.loc[long["variant"] == name, "fold"].nunique() for name in WIDTHS}
+    measured = ", ".join(f"{name} on {count} of {FOLDS}" for name, count in folds.items())
+    parameters = count_parameters(BigCatsNet(widths=WIDTHS[size]))
+    reference = runs.loc[runs["variant"] == study.REFERENCE, "parameters"].iloc[0]
+    return (
+        f"Folds on which the shipped recipe is measured: {measured}. This run trains the {size} "
+        f"network, with {parameters / reference:.0%} of the known solution's parameters."
+    )
+
+
+def folds_text(runs: pd.DataFrame) -> str:
+    """Return in a sentence how the fold on which choices were made compares with the others."""
+    table = study.cross_validation(runs)
+    if table.empty:
+        return "Not every fold is measured yet."
+    shares = (table["right"] / table["of"]).to_dict()
+    first, others = shares[1], shares["all but the first"]
+    meaning = (
+        "the first fold, on which choices were made, does not flatter this network"
+        if first <= others
+        else "the first fold, on which choices were made, may flatter this network"
+    )
+    return (
+        f"{shares['all']:.1%} of all training pictures are classified correctly; {first:.1%} on "
+        f"the first fold and {others:.1%} on the others: {meaning}."
+    )

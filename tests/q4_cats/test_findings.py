@@ -1,0 +1,78 @@
+"""What the stored trainings say, in tables and sentences."""
+
+import pandas as pd
+import pytest
+
+from hwlib.q4_cats import findings, study
+
+
+def run(variant: str, correct: int, **changes) -> dict:
+    standard = {"seed": 1, "fold": 1, "epochs": 120, "parameters": 1000, "total": 100}
+    standard |= {"core_seconds": 60.0, "wrong": None}
+    return standard | {"variant": variant, "correct": correct} | changes
+
+
+RUNS = pd.DataFrame(
+    [
+        run("large", 80, epochs=20),
+        run("without Muon", 50, epochs=20),
+        run("without spots", 81, epochs=20),
+        run("large", 90),
+        run("large", 94, seed=2),
+        run("without cutmix", 88),
+        run("width 1/2", 70, parameters=500),
+        run("width 1/2 without cutmix", 72, parameters=500, wrong=list(range(28))),
+        run("width 1/2, taught by its average", 73, parameters=500, wrong=list(range(5, 32))),
+        run("reference", 60, epochs=150, parameters=10**6),
+        *(run("large", 95, fold=fold) for fold in (2, 3, 4, 5)),
+    ]
+)
+
+
+def test_chance_is_two_standard_errors_of_a_difference():
+    assert findings.by_chance(0.5, 200) == pytest.approx(10)
+
+
+def test_single_parts_are_compared_with_the_whole_recipe_the_costliest_first():
+    table = findings.ablation_table(RUNS)
+    assert table.index.tolist() == ["without Muon", "whole recipe", "without spots"]
+    assert table["difference (points)"].tolist() == ["-30.0", "–", "+1.0"]
+    text = findings.ablation_text(RUNS)
+    assert "by 11.3 points by chance" in text and text.endswith("without Muon (-30.0).")
+
+
+def test_every_start_stands_in_the_table_of_sizes_and_lengths():
+    table = findings.sizes_and_lengths(RUNS)
+    assert table.to_dict("index") == {
+        "500": {"20 epochs, with cutmix": "–", "120 epochs, with cutmix": "70",
+                "120 epochs, without cutmix": "72"},
+        "1,000": {"20 epochs, with cutmix": "80", "120 epochs, with cutmix": "90, 94",
+                  "120 epochs, without cutmix": "88"},
+    }  # fmt: skip
+    length, cutmix = findings.size_and_length_text(RUNS).splitlines()
+    assert length.endswith("changes by +12.0 (1,000 parameters).")
+    assert cutmix.endswith("by -2.0 (500 parameters), +4.0 (1,000 parameters).")
+
+
+def test_a_teacher_is_judged_on_the_pictures_that_only_one_network_has_right():
+    (row,) = findings.teachers_table(RUNS).to_dict("index").values()
+    assert row["right"] == "73 of 100"
+    assert (row["only this one right"], row["only the other right"]) == (5, 4)
+    assert row["p"] == "1.00"
+
+
+def test_folds_are_counted_and_compared_with_the_one_of_the_choices():
+    assert "small on 0 of 5, medium on 0 of 5, large on 5 of 5" in findings.choice_text(
+        RUNS, "medium"
+    )
+    assert "does not flatter" in findings.folds_text(RUNS)
+    worse = RUNS.assign(correct=RUNS["correct"].where(RUNS["fold"] == 1, 60))
+    assert "may flatter" in findings.folds_text(worse)
+    assert findings.folds_text(RUNS[RUNS["fold"] != 3]) == "Not every fold is measured yet."
+
+
+def test_the_stored_runs_can_be_told():
+    runs = study.load_runs()
+    assert len(findings.ablation_table(runs)) > 5
+    assert len(findings.sizes_and_lengths(runs)) >= 4
+    assert len(findings.teachers_table(runs)) >= 3
