@@ -57,6 +57,13 @@ def test_every_script_that_is_named_exists():
     assert [name for name in named if not (ROOT / name).is_file()] == []
 
 
+def test_the_map_in_the_readme_has_every_folder_of_the_library():
+    house = (ROOT / "README.md").read_text(encoding="utf-8").partition("## The house")[2]
+    named = set(re.findall(r"(?<=[ \n])(\w+)/", house))
+    folders = {path.parent.name for path in (ROOT / "hwlib").glob("*/__init__.py")}
+    assert len(folders) > 10 and folders <= named, folders - named
+
+
 def test_the_tables_of_measured_figures_are_those_that_their_command_writes():
     pages = runpy.run_path(str(ROOT / "benchmarks" / "measured.py"))["pages"]()
     assert len(pages) == 2

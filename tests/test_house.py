@@ -91,7 +91,7 @@ def test_the_contents_lead_to_headings(cells):
     text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     anchors = {line.lstrip("# ").replace(" ", "-") for line in text.splitlines() if line[:1] == "#"}
     links = re.findall(r"^\d\. \[[^]]+\]\(#(.+?)\): ", text, re.MULTILINE)
-    assert len(links) == 4 and set(links) <= anchors
+    assert len(links) == len(QUESTIONS) and set(links) <= anchors
 
 
 def test_cells_carry_their_question_s_tag(cells):
