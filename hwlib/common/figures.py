@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from IPython import get_ipython
 from IPython.core.pylabtools import print_figure
 from IPython.display import display
@@ -17,7 +18,7 @@ from matplotlib.image import AxesImage
 from matplotlib.rcsetup import cycler
 from matplotlib.ticker import MaxNLocator
 
-from hwlib.common.history import History
+from hwlib.common.history import SPLIT_LABELS, History
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 # without colour.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 LINE_STYLES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), "-"]
-SPLIT_LABELS = {"train": "training", "validation": "validation", "test": "test"}
 PNG_DPI = 96  # a browser shows it as large as the SVG
 # nbconvert's page leaves pictures of this kind wider than a telephone.
 SCREEN_CSS = ".jp-RenderedSVG img { max-width: 100%; height: auto }"
@@ -50,8 +50,11 @@ STYLE: dict[Any, Any] = {
 
 
 def use_style() -> None:
-    """Set fonts and colours, and let the notebook show figures by ``show_figure``."""
+    """Set fonts and colours, let the notebook show figures by ``show_figure``, and tables with
+    their cells uncut.
+    """
     plt.rcParams.update(STYLE)
+    pd.set_option("display.max_colwidth", None)
     if shell := get_ipython():
         shell.display_formatter.ipython_display_formatter.for_type(Figure, show_figure)
         display({"text/html": f"<style>{SCREEN_CSS}</style>"}, raw=True)
@@ -90,6 +93,11 @@ def finish(fig: Figure, caption: str = "") -> Figure:
     fig.set_label(caption)
     plt.close(fig)
     return fig
+
+
+def stand_close(fig: Figure) -> None:
+    """Leave little room between the axes, which are pictures."""
+    fig.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
 
 
 def legend_above(fig: Figure, ax: Axes, **options: Any) -> None:
@@ -138,6 +146,7 @@ def picture_grid(
     width = min(1.05, PAGE_WIDTH / per_row)
     height = width + 0.17 * title_lines
     fig, axes = new_figure(rows, columns, columns * width, rows * height)
+    stand_close(fig)
     for ax in axes:
         ax.axis("off")
     for ax, image, title in zip(axes, images, titles, strict=False):

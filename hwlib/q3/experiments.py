@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from hwlib.common.device import explain_device_errors, set_seed
-from hwlib.common.history import History
+from hwlib.common.history import SPLIT_LABELS, History
 from hwlib.q3.activations import sigmoid, softmax
 from hwlib.q3.mlp import (
     Digits,
@@ -107,7 +107,8 @@ def change_text(name: str, values: Sequence[float]) -> str:
     """Return in words how a figure changed from the first epoch to the last."""
     first, last = values[0], values[-1]
     verb = "falls" if last < first else "rises" if last > first else "stays"
-    return f"the {name.replace('_', ' ')} {verb} from {first:.4f} to {last:.4f}"
+    split, quantity = name.split("_")
+    return f"the {SPLIT_LABELS[split]} {quantity} {verb} from {first:.4f} to {last:.4f}"
 
 
 def curves_text(history: History) -> str:

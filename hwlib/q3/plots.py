@@ -10,7 +10,6 @@ from matplotlib.ticker import LogLocator
 from torch import Tensor
 
 from hwlib.common.figures import (
-    SPLIT_LABELS,
     UNITS,
     finish,
     legend_above,
@@ -19,7 +18,7 @@ from hwlib.common.figures import (
     show_values,
 )
 from hwlib.common.functions import TensorFunction
-from hwlib.common.history import History
+from hwlib.common.history import SPLIT_LABELS, History
 
 
 def activations(
@@ -27,12 +26,11 @@ def activations(
 ) -> Figure:
     """Draw each function beside its derivative, from -6 to 6, and softmax's Jacobian (N, N)."""
     x = torch.linspace(-6, 6, 241)
-    fig, (*axes, last) = new_figure(1, len(functions) + 1, 2.4 * (len(functions) + 1), 2.0)
+    fig, (*axes, last) = new_figure(1, len(functions) + 1, 2.4 * (len(functions) + 1), 2.1)
     for ax, (name, (function, derivative)) in zip(axes, functions.items(), strict=True):
-        ax.plot(x, function(x), label=name)
-        ax.plot(x, derivative(x), label=f"d {name} / dx")
+        ax.plot(x, function(x), label="function")
+        ax.plot(x, derivative(x), label="derivative")
         ax.set(xlabel="x", ylabel="value", title=name)
-        ax.legend(fontsize=7.5)
     limit, places = jacobian.abs().max().item(), range(len(jacobian))
     scale: dict[str, Any] = {"cmap": "PuOr", "vmin": -limit, "vmax": limit}
     image = show_values(last, jacobian, "{:.2f}".format, fontsize=7.5, **scale)
@@ -40,6 +38,7 @@ def activations(
     last.set_xticks(places, [str(k + 1) for k in places])
     last.set_yticks(places, [str(i + 1) for i in places])
     fig.colorbar(image, ax=last, label="derivative")
+    legend_above(fig, axes[0])
     caption = (
         f"The functions {' and '.join(functions)} with their derivatives, and the Jacobian of "
         f"softmax for a vector of {len(jacobian)}."

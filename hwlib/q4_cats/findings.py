@@ -36,10 +36,11 @@ def ablation_table(runs: pd.DataFrame) -> pd.DataFrame:
     points = 100 * (summary["accuracy"] - whole)
     table = {
         "recipe": summary["variant"].replace(study.FULL, "whole recipe"),
-        "parameters": summary["parameters"].map("{:,}".format),
         "accuracy": summary["accuracy"].map("{:.1%}".format),
         "95% interval": summary["interval"].map(percent_range),
-        "difference (points)": [f"{point:+.1f}" if point else "–" for point in points.round(1)],
+        "difference (points)": [
+            f"{point:+.1f}".replace("-", "−") if point else "–" for point in points.round(1)
+        ],
         "core minutes": summary["core_minutes"].map("{:.1f}".format),
     }
     return pd.DataFrame(table).set_index("recipe").rename_axis(index=None, columns="recipe")
@@ -52,7 +53,7 @@ def ablation_text(runs: pd.DataFrame) -> str:
     chance = by_chance(whole["accuracy"], whole["total"])
     losses = 100 * (whole["accuracy"] - parts.set_index("variant")["accuracy"])
     clear = losses[losses > chance].sort_values(ascending=False)
-    named = ", ".join(f"{variant} ({-loss:.1f})" for variant, loss in clear.items())
+    named = ", ".join(f"{variant} (−{loss:.1f})" for variant, loss in clear.items())
     return (
         f"All of these trainings have {study.ABLATION_EPOCHS} epochs and are judged on "
         f"{whole['total']} pictures. Two such accuracies may differ by {chance:.1f} points by "
@@ -79,7 +80,8 @@ def gains(before: pd.Series, after: pd.Series) -> str:
     that has both.
     """
     change = (after - before).dropna()
-    return ", ".join(f"{value:+.1f} ({size:,} parameters)" for size, value in change.items())
+    signed = [f"{value:+.1f} ({size:,} parameters)" for size, value in change.items()]
+    return ", ".join(signed).replace("-", "−")
 
 
 def size_and_length_text(runs: pd.DataFrame) -> str:
@@ -111,8 +113,7 @@ def teachers_table(runs: pd.DataFrame) -> pd.DataFrame:
             "epochs": run["epochs"],
             "parameters": f"{run['parameters']:,}",
             "right": f"{run['correct']} of {run['total']}",
-            "only this one right": difference.only_first,
-            "only the other right": difference.only_second,
+            "only this : only the other": f"{difference.only_first} : {difference.only_second}",
             "p": f"{difference.p_value:.2f}",
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="variant")

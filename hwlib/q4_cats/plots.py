@@ -7,7 +7,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from hwlib.common.figures import finish, new_figure, picture_grid, show_picture, show_values
+from hwlib.common.figures import (
+    finish,
+    new_figure,
+    picture_grid,
+    show_picture,
+    show_values,
+    stand_close,
+)
 from hwlib.common.images import ImageSet
 from hwlib.q4_cats import study
 from hwlib.q4_cats.cnn import BigCatsNet
@@ -89,7 +96,8 @@ def class_activation(network: BigCatsNet, score: Score, part: ImageSet) -> Figur
     images, answers = part.images[first], score.probabilities[first].argmax(1)
     maps = class_activation_maps(network, images, answers)
     rows = -(-len(first) // PER_ROW)
-    fig, axes = new_figure(2 * rows, PER_ROW, 7.2, 1.9 * rows)
+    fig, axes = new_figure(2 * rows, PER_ROW, 7.2, 1.8 * rows)
+    stand_close(fig)
     highest = max(0.1, maps.amax((1, 2)).median().item())  # hardly trained, it may find none
     for label, (image, answer, evidence) in enumerate(zip(images, answers, maps, strict=True)):
         index = 2 * PER_ROW * (label // PER_ROW) + label % PER_ROW

@@ -70,12 +70,9 @@ def check_weights_file(path: str | Path) -> None:
 def load_vgg16(weights: str, source: str, seed: int = 42) -> Vgg:
     """Return VGG16 in evaluation mode; DataError if the weights cannot be found or do not fit.
 
-    Args:
-        weights: ``"imagenet"`` (torchvision's, from the hub cache or downloaded), ``"none"``
-            (random, from ``seed``), or the path of a state dict.
-        source: with ``"sample"`` data nothing is downloaded: ImageNet weights that are not cached
-            count as ``"none"``.
-        seed: of the random weights.
+    ``weights`` are ``"imagenet"`` (torchvision's, from the hub cache or downloaded), ``"none"``
+    (random, from ``seed``), or the path of a state dict. With a ``source`` of ``"sample"`` nothing
+    is downloaded: ImageNet weights that are not cached count as ``"none"``.
     """
     weights = download.usable_weights(weights, source)
     if weights == "none":

@@ -16,7 +16,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from hwlib.common.figures import COLOURS, SPLIT_LABELS, UNITS, finish, new_figure
+from hwlib.common.figures import COLOURS, UNITS, finish, new_figure
+from hwlib.common.history import SPLIT_LABELS
 from hwlib.sweep.leaderboard import heading
 
 WIDTH, HEIGHT = 4.4, 2.9  # inches

@@ -75,7 +75,7 @@ def test_final_figures_are_the_last_epoch_s():
 
 def test_the_curves_are_told_in_sentences():
     text = experiments.curves_text(LOW)
-    assert "the train loss falls from 1.0000 to 0.4000" in text
+    assert "the training loss falls from 1.0000 to 0.4000" in text
     assert "and the test accuracy rises from 0.7000 to 0.9500." in text
     assert "test loss is 0.150 below" in text and "5.0 percentage points above" in text
     assert "still fell by more than 1% at this rate" in text

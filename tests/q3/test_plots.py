@@ -10,9 +10,9 @@ def test_activations_are_drawn_beside_their_derivatives_and_the_jacobian_with_it
     matrix = d_softmax(torch.tensor([0.0, 1.0]))
     ax, last, _ = plots.activations({"tanh": (tanh, d_tanh)}, matrix).axes
     curves = {line.get_label(): line.get_data() for line in ax.lines}
-    x, slope = curves["d tanh / dx"]
+    x, slope = curves["derivative"]
     np.testing.assert_allclose(slope, 1 - np.tanh(x) ** 2, atol=1e-6)
-    assert curves["tanh"][1][-1] > 0.999
+    assert curves["function"][1][-1] > 0.999
     assert [text.get_text() for text in last.texts] == ["0.20", "-0.20", "-0.20", "0.20"]
 
 

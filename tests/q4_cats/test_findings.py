@@ -36,9 +36,9 @@ def test_chance_is_two_standard_errors_of_a_difference():
 def test_single_parts_are_compared_with_the_whole_recipe_the_costliest_first():
     table = findings.ablation_table(RUNS)
     assert table.index.tolist() == ["without Muon", "whole recipe", "without spots"]
-    assert table["difference (points)"].tolist() == ["-30.0", "–", "+1.0"]
+    assert table["difference (points)"].tolist() == ["−30.0", "–", "+1.0"]
     text = findings.ablation_text(RUNS)
-    assert "by 11.3 points by chance" in text and text.endswith("without Muon (-30.0).")
+    assert "by 11.3 points by chance" in text and text.endswith("without Muon (−30.0).")
 
 
 def test_every_start_stands_in_the_table_of_sizes_and_lengths():
@@ -51,13 +51,13 @@ def test_every_start_stands_in_the_table_of_sizes_and_lengths():
     }  # fmt: skip
     length, cutmix = findings.size_and_length_text(RUNS).splitlines()
     assert length.endswith("changes by +12.0 (1,000 parameters).")
-    assert cutmix.endswith("by -2.0 (500 parameters), +4.0 (1,000 parameters).")
+    assert cutmix.endswith("by −2.0 (500 parameters), +4.0 (1,000 parameters).")
 
 
 def test_a_teacher_is_judged_on_the_pictures_that_only_one_network_has_right():
     (row,) = findings.teachers_table(RUNS).to_dict("index").values()
     assert row["right"] == "73 of 100"
-    assert (row["only this one right"], row["only the other right"]) == (5, 4)
+    assert row["only this : only the other"] == "5 : 4"
     assert row["p"] == "1.00"
 
 
