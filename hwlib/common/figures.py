@@ -144,7 +144,7 @@ def picture_grid(
     """Draw pictures (N, 3, S, S) row by row, each under its title."""
     rows, columns = -(-len(images) // per_row), min(len(images), per_row)
     width = min(1.05, PAGE_WIDTH / per_row)
-    height = width + 0.17 * title_lines
+    height = width + 0.1 + 0.16 * title_lines
     fig, axes = new_figure(rows, columns, columns * width, rows * height)
     stand_close(fig)
     for ax in axes:

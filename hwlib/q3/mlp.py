@@ -232,13 +232,9 @@ def train_epochs(
     batch_size: int = 32,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> dict[str, Tensor]:
-    """Train for ``epochs`` passes and evaluate on the test set after each.
-
-    The test figures are only reported: nothing is chosen by them. ``progress`` may wrap the epochs
-    in a bar.
-
-    Returns:
-        for each of ``FIGURES`` its values, (epochs,); (epochs, R) for R networks.
+    """Train for ``epochs`` passes, and evaluate on the test set after each; return for each of
+    ``FIGURES`` its values, (epochs,), or (epochs, R) for R networks. ``progress`` may wrap the
+    epochs in a bar.
     """
     rows = []
     for _ in progress(range(epochs)):

@@ -95,13 +95,17 @@ def class_activation(network: BigCatsNet, score: Score, part: ImageSet) -> Figur
     first = [part.labels.tolist().index(label) for label in range(len(names))]
     images, answers = part.images[first], score.probabilities[first].argmax(1)
     maps = class_activation_maps(network, images, answers)
+    titles = [
+        (names[label] if answer == label else f"{names[label]}, named {names[answer]}")
+        for label, answer in enumerate(answers.tolist())
+    ]
+    lines = max(title.count(" ") + 1 for title in titles)
     rows = -(-len(first) // PER_ROW)
-    fig, axes = new_figure(2 * rows, PER_ROW, 7.2, 1.8 * rows)
+    fig, axes = new_figure(2 * rows, PER_ROW, 7.2, (1.5 + 0.16 * lines) * rows)
     stand_close(fig)
     highest = max(0.1, maps.amax((1, 2)).median().item())  # hardly trained, it may find none
-    for label, (image, answer, evidence) in enumerate(zip(images, answers, maps, strict=True)):
+    for label, (image, title, evidence) in enumerate(zip(images, titles, maps, strict=True)):
         index = 2 * PER_ROW * (label // PER_ROW) + label % PER_ROW
-        title = names[label] if answer == label else f"{names[label]}, named {names[answer]}"
         show_picture(axes[index], image, title.replace(" ", "\n"))
         heat_map = show_values(axes[index + PER_ROW], evidence, vmin=0, vmax=highest)
         axes[index + PER_ROW].axis("off")
