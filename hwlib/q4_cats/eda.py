@@ -107,10 +107,8 @@ def near_duplicates(
 ) -> list[tuple[int, int, float]]:
     """Return pairs (index in first, index in second, correlation) of pictures that correlate beyond
     ``threshold``, as they are or mirrored, the closest first.
-
-    Two unrelated photographs rarely correlate beyond 0.9 as 16 × 16 grey thumbnails; a rescaled or
-    recompressed copy stays above 0.99.
     """
+    # Two unrelated photographs rarely correlate beyond 0.9; a recompressed copy stays above 0.99.
     correlation = torch.maximum(
         thumbnails(first.images) @ thumbnails(second.images).T,
         thumbnails(first.images) @ thumbnails(second.images.flip(-1)).T,

@@ -37,8 +37,7 @@ class Recipe:
     ``adam_lr`` is AdamW's, for all other weights. After n epochs the network's own predictions have
     the share ``distillation_weight`` * n / ``distillation_epochs`` in its targets, at most
     ``distillation_weight``, however long the training is: a network that has seen little is no
-    teacher yet. (So 0.8 and 120 make 79.3% in the 120th epoch, which has 119 before it.)
-    ``ensemble_decay`` is that of the predictions' running mean.
+    teacher yet. ``ensemble_decay`` is that of the predictions' running mean.
     """
 
     epochs: int

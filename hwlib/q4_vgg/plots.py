@@ -39,7 +39,7 @@ def preprocessed(pictures: list[Picture]) -> Figure:
 
 def filter_responses(first: Responses) -> Figure:
     """Show each filter's colour planes as numbers and shades, and its response to the picture."""
-    fig, axes = new_figure(len(first.filters), 4, 6.4, 1.4 * len(first.filters))
+    fig, axes = new_figure(len(first.filters), 4, 6.4, 1.35 * len(first.filters))
     limit = first.filters.abs().max().item()
     for n, (weights, response) in enumerate(zip(first.filters, first.responses, strict=True)):
         *planes, last = axes[4 * n : 4 * n + 4]
