@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from hwlib.common.figures import (
+    PAGE_WIDTH,
     finish,
     new_figure,
     picture_grid,
@@ -101,7 +102,7 @@ def class_activation(network: BigCatsNet, score: Score, part: ImageSet) -> Figur
     ]
     lines = max(title.count(" ") + 1 for title in titles)
     rows = -(-len(first) // PER_ROW)
-    fig, axes = new_figure(2 * rows, PER_ROW, 7.2, (1.5 + 0.16 * lines) * rows)
+    fig, axes = new_figure(2 * rows, PER_ROW, PAGE_WIDTH, (1.6 + 0.16 * lines) * rows)
     stand_close(fig)
     highest = max(0.1, maps.amax((1, 2)).median().item())  # hardly trained, it may find none
     for label, (image, title, evidence) in enumerate(zip(images, titles, maps, strict=True)):

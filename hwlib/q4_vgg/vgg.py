@@ -286,8 +286,9 @@ def responses_text(picture: Picture, responses: Responses) -> str:
         row, column = divmod(int(ninths.argmax()), 3)
         height, side = ("upper", "middle", "lower")[row], ("left", "centre", "right")[column]
         place = "centre" if (row, column) == (1, 1) else f"{height} {side}"
+        likeness = f"{names[name]:+.2f}".replace("-", "−")
         lines.append(
-            f"Filter {number}: its response resembles {name} most (correlation "
-            f"{names[name]:+.2f}), and is strongest in the {place} of the picture."
+            f"Filter {number}: its response resembles {name} most (correlation {likeness}), and is "
+            f"strongest in the {place} of the picture."
         )
     return "\n".join(lines)
