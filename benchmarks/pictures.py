@@ -1,7 +1,7 @@
 """Make the README's pictures and sample, from a demonstration and the stored trainings.
 
     python benchmarks/pictures.py
-    python benchmarks/pictures.py out/demo/HW1_ID1_ID2.pdf --pages 3,13,22,29
+    python benchmarks/pictures.py out/demo/HW1_ID1_ID2.pdf --pages 3,11,20,26
 
 Without a PDF only docs/frontier.png is drawn. A demonstration holds no photographs.
 """
@@ -43,7 +43,7 @@ def main() -> None:
     """Write docs/sample.pdf, docs/pages.png and docs/frontier.png."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pdf", type=Path, nargs="?", help="an exported homework")
-    parser.add_argument("--pages", default="3,13,22,29", help="numbers of its pages, from 1")
+    parser.add_argument("--pages", default="3,11,20,26", help="numbers of its pages, from 1")
     options = parser.parse_args()
     DOCS.mkdir(exist_ok=True)
     if options.pdf:

@@ -30,7 +30,7 @@ LINE_STYLES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), "-"]
 PNG_DPI = 96  # a browser shows it as large as the SVG
 # nbconvert's page leaves pictures of this kind wider than a telephone.
 SCREEN_CSS = ".jp-RenderedSVG img { max-width: 100%; height: auto }"
-PAGE_WIDTH = 8.2  # inches; such a figure fills the width of the PDF's text
+PAGE_WIDTH = 7.2  # inches; a wider figure is shrunk in the PDF, its letters too
 UNITS = {"loss": "nats", "accuracy": "fraction"}
 STYLE: dict[Any, Any] = {
     "axes.grid": True,
