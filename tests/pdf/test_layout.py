@@ -89,6 +89,20 @@ def test_a_title_and_the_contents_are_written_in_their_own_direction():
     assert read_receipt(pdf).standard == "PDF/UA-1"
 
 
+def test_a_heading_in_the_contents_leaves_no_marks_of_direction_in_letters():
+    parts = ["## דור", "## הצורך", "## מנון", "## EAFP או LBYL", "שנצטרך היגיון בזמן"]
+    pdf = convert_text("# ספר", *parts)
+    text = text_of(pdf)
+    assert "דור" in text and not set("\u202a\u202b\u202c\u200e\u200f") & set(text)
+    assert positions(pdf, "LBYL")[0][0] > 400  # at the right, as all entries are
+
+
+def test_a_heading_whose_word_holds_dots_or_dashes_is_a_heading_that_links_lead_to():
+    pdf = convert_text("# T\n\n[on](#a--b...) [last](#finally...)", "## Finally...", "## a--b...")
+    titles = [i.get_title() for i in pypdfium2.PdfDocument(pdf).get_toc()]
+    assert titles == ["Finally...", "a--b..."] and inner_links(pdf) == 2
+
+
 def test_a_heading_s_line_breaks_are_blanks_and_pictures_alone_are_no_heading():
     picture = f"![](data:image/png;base64,{png(9, 9)})"
     pdf = convert_text(f"# T\n\n## one<br>two\n\n## {picture}\n\n## <!-- -->\n\n## last")

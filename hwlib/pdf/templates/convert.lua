@@ -27,7 +27,9 @@ end
 local function write(document, result)
   local addresses = pandoc.List()
   for name, pieces_of_text in pairs(collect(document)) do result[name] = pieces_of_text end
-  document = document:walk(prose.raw):walk(prose.words):walk(levels):walk(layout.captions):walk(links.headings):walk(maths.headings)
+  -- Words become raw text last, because headings and captions are known by theirs.
+  document = document:walk(prose.raw):walk(levels):walk(layout.captions):walk(links.headings)
+  document = document:walk(prose.words):walk(maths.headings)
   document = document:walk(pictures.filter(addresses)):walk(links.filter):walk(maths.filter):walk(layout.filter)
   document = document:walk(prose.first_words)
   document.blocks = prose.set_direction(document.blocks)
