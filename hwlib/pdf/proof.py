@@ -43,6 +43,13 @@ def letters(text: str) -> str:
     return "".join(c for c in text if unicodedata.category(c)[0] in "LN")
 
 
+def without_accents(text: str) -> str:
+    """Return a page's text without the accents of formulas, which PDFium gives anywhere in a line,
+    also behind the sign that follows a formula.
+    """
+    return "".join(c for c in text if unicodedata.category(c) != "Mn")
+
+
 def read_text(pdf: pypdfium2.PdfDocument) -> str:
     """All text that stands on the pages, without headers and footers, in the order of setting."""
     top, foot = MARGINS
@@ -205,7 +212,8 @@ class Proof:
     def __init__(self, pdf: bytes):
         opened = pypdfium2.PdfDocument(pdf)
         text = read_text(opened)
-        self.strict, self.loose = Reader(squeeze(text)), Reader(letters(text))
+        self.strict = Reader(squeeze(without_accents(text)))  # for pieces of ASCII alone
+        self.loose = Reader(letters(text))
         self.is_reversed = bool(RIGHT_TO_LEFT.search(text))
         self.formulas, self.figures = read_tags(opened)
         self.bookmarks = [letters(item.get_title()) for item in opened.get_toc()]

@@ -54,6 +54,15 @@ def test_accents_quotes_and_letters_of_two_units_are_not_compared():
     assert letters("a - b") == letters("ab") != letters("ac")
 
 
+def test_an_accent_that_stands_behind_the_sign_after_its_formula_loses_no_cell(monkeypatch):
+    seen = "mean (\U0001d707 = \U0001d703\U0001d465),\u0304 persistence, and"
+    monkeypatch.setattr("hwlib.pdf.proof.read_text", lambda pdf: seen)
+    pdf = convert(new_markdown_cell("text"), strict=False)
+    assert find_missing(pdf, [markup_block(cells=["), persistence, and"])]) == []
+    lost = find_missing(pdf, [markup_block(cells=["), resistance"])])
+    assert lost == [Missing(1, "table cell", "), resistance")]
+
+
 def test_a_piece_found_too_far_ahead_does_not_hide_the_later_ones():
     long = "anunmistakablepiecethatstandstwice"
     reader = Reader("first" + long[:5] + "second" + "x" * 5000 + long + "one")
