@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -111,8 +111,10 @@ def find_language(texts: Iterable[str]) -> str:
     """Return the code (ISO 639) of the language that most letters belong to by their script alone;
     English for Latin letters.
     """
-    letters = (letter for text in texts for letter in text if letter.isalpha())
-    languages = Counter(SCRIPTS.get(script_of(letter), "en") for letter in letters)
+    languages = Counter[str]()
+    for letter, number in Counter(chain.from_iterable(texts)).items():
+        if letter.isalpha():
+            languages[SCRIPTS.get(script_of(letter), "en")] += number
     if languages["ja"]:  # Japanese has Chinese characters too
         languages["ja"] += languages.pop("zh", 0)
     return max(languages, key=lambda language: languages[language], default="en")

@@ -1,6 +1,7 @@
 """Markdown and HTML as Typst markup."""
 
 import http.server
+import os
 import threading
 
 import pypdfium2
@@ -66,6 +67,15 @@ def test_code_and_comments_with_tags_stay_as_they_are():
         [Piece(MARKDOWN, '`<iframe src="x">` <!-- <embed src="y"> --> <b>z</b>')]
     )
     assert '<iframe src="x">' in markup.words[0] and "#link" not in markup.markup
+
+
+def test_pictures_within_addresses_and_long_names_are_read_in_linear_time():
+    zeros = "A" * 150_000 + "/b"  # each letter once took a search for the last slash
+    before = os.times().children_user
+    texts = [f"![a](data:image/png;base64,{zeros})", f"![]({zeros})", f"![b](http://c.d/{zeros}e)"]
+    pieces = to_typst([Piece(MARKDOWN, text) for text in texts]).pieces
+    assert [len(piece.pictures) for piece in pieces] == [1, 1, 0]
+    assert os.times().children_user - before < 3
 
 
 def test_texts_that_pandoc_cannot_take_are_an_error():

@@ -22,7 +22,7 @@ end
 local function call(name, image)
   local alt = pandoc.utils.stringify(image.caption)
   if alt == '' then alt = image.title end
-  if alt == '' then alt = image.src:find('^data:') and 'picture' or image.src:match('[^/]*$') end
+  if alt == '' then alt = image.src:find('^data:') and 'picture' or strings.file_of(image.src) end
   return string.format(
     '#%s(%s, %s, %s, %s)', name, strings.typst_string(image.src), strings.typst_string(alt),
     size_of(image, 'width'), size_of(image, 'height')

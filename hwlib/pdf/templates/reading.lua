@@ -1,6 +1,7 @@
 -- Reads Markdown and HTML. Nothing is fetched: the readers run in pandoc's sandbox, and what a
 -- browser would load becomes a link to its address.
 
+local strings = require 'strings'
 local tables = require 'tables'
 local reading = {}
 local HTML = 'html'
@@ -23,7 +24,7 @@ local function media_link(element)
   local kind = element:match('^<(%a+)'):lower()
   local address = attribute(element:match('^<[^>]*>'), 'src') or attribute(element:match('<[sS][oO][uU][rR][cC][eE]%s[^>]*>') or '', 'src')
   if not address or address == '' or address:find('^data:') then return '<em>(' .. kind .. ')</em>' end
-  local name = address:match('[^/]+/*$'):gsub('[?#].*', ''):gsub('<', '&lt;')
+  local name = (address:find('/$') and address or strings.file_of(address)):gsub('<', '&lt;')
   return '<em>(' .. kind .. ': <a href="' .. address:gsub('"', '&quot;') .. '">' .. name .. '</a>)</em>'
 end
 
@@ -103,7 +104,8 @@ local MEDIA = { mp4 = 'video', webm = 'video', ogv = 'video', mov = 'video', avi
 
 -- A film or sound that is written as a picture: its words, or its name, as a link.
 local function link_media(image)
-  local name = image.src:gsub('[?#].*', ''):match('[^/]*$')
+  if image.src:find('^data:') then return nil end
+  local name = strings.file_of(image.src)
   local kind = MEDIA[(name:match('%.(%w+)$') or ''):lower()]
   if not kind then return nil end
   local words = #image.caption > 0 and image.caption or pandoc.Inlines({ pandoc.Str(name) })
@@ -134,7 +136,7 @@ end
 local function shorten(address)
   local host, path = address:match('^%a[%w+.-]*://([^/?#]+)([^?#]*)')
   if not host or #address <= 40 then return address end
-  local name = path:match('[^/]*$')
+  local name = strings.file_of(path)
   return host .. (name ~= '' and '/…/' .. name:sub(-30) or '/…')
 end
 
