@@ -29,6 +29,7 @@ from hwlib.pdf.pandoc import Markup
 from hwlib.pdf.pictures import PictureFile
 from hwlib.pdf.receipt import FILE, Standard, write_receipt
 
+SHORT_TEXT = 15  # lines
 MOST_COMPILES = 150  # in search of what Typst cannot set
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -44,6 +45,13 @@ def widest(lines: list[Line]) -> int:
     return max((columns_of(line.text) for line in lines), default=0)
 
 
+def introduces(lines: list[Line]) -> bool:
+    """Return whether a printed text is a few lines that end with a colon; a page's end does not
+    part it from the output that follows.
+    """
+    return len(lines) <= SHORT_TEXT and lines[-1].text.rstrip().endswith(":")
+
+
 def typst_data(block: Block) -> dict[str, Any]:
     """Return what ``templates/notebook.typ`` reads of a block; ``kind`` is a function there."""
     match block:
@@ -53,7 +61,8 @@ def typst_data(block: Block) -> dict[str, Any]:
         case SourceBlock():
             return {"kind": "source", "lines": block.lines}
         case TextBlock():
-            return {"kind": "text", "lines": block.lines, "columns": widest(block.lines)}
+            text = {"kind": "text", "lines": block.lines, "columns": widest(block.lines)}
+            return text | {"sticky": introduces(block.lines)}
         case ErrorBlock():
             return {"kind": "error", "lines": block.lines, "columns": widest(block.lines)}
         case PageBreakBlock():

@@ -3,10 +3,11 @@
 import io
 import re
 
+import pandas as pd
 import pypdfium2
 import pytest
 from nbformat.v4 import new_markdown_cell
-from pdf.helpers import blocks_of, code, convert, describe, png, result, squeezed, text_of
+from pdf.helpers import blocks_of, code, convert, describe, png, result, squeezed, stream, text_of
 from pypdf import PdfReader
 
 from hwlib.pdf.compiler import compile_document
@@ -108,6 +109,38 @@ def test_a_heading_s_line_breaks_are_blanks_and_pictures_alone_are_no_heading():
     pdf = convert_text(f"# T\n\n## one<br>two\n\n## {picture}\n\n## <!-- -->\n\n## last")
     assert [i.get_title() for i in pypdfium2.PdfDocument(pdf).get_toc()] == ["one two", "last"]
     assert read_receipt(pdf).standard == "PDF/UA-1"
+
+
+def page_of(pdf: bytes, word: str) -> int:
+    """The first page on which a word stands, from 1."""
+    texts = [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(pdf)]
+    return next(number for number, text in enumerate(texts, start=1) if word in text)
+
+
+TABLE = pd.DataFrame({"name": [f"row_{n}" for n in range(12)]})
+ROWS = "| name |\n|---|\n" + "\n".join(TABLE["name"])
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [new_markdown_cell(f"INTRO is the first part.\n\n{ROWS}")],
+        [new_markdown_cell("INTRO:"), code("f()", result(text__html=TABLE.to_html()))],
+        [new_markdown_cell("INTRO שלום לכולם:"), code("f()", stream(TABLE.to_string()))],
+        [code("f()", stream("INTRO:\n"), result(text__html=TABLE.to_html()))],
+    ],
+)
+def test_a_page_s_end_does_not_part_an_introduction_from_what_follows(cells):
+    for lines in (26, 28, 30):  # one is left on the page for the introduction alone
+        pdf = convert(new_markdown_cell("\n\n".join(f"line {n}" for n in range(lines))), *cells)
+        assert page_of(pdf, "INTRO") == page_of(pdf, "row_11")
+    assert read_receipt(pdf).standard == "PDF/UA-1"
+
+
+def test_many_introductions_of_a_large_figure_are_on_several_pages():
+    texts = [new_markdown_cell(f"text {n}:") for n in range(70)]
+    pdf = convert(*texts, code("f()", result(image__png=png(300, 2000))))
+    assert page_of(pdf, "text 0:") == 1 and page_of(pdf, "text 69:") == page_of(pdf, "f()") == 2
 
 
 def test_links_in_headings_do_not_part_the_lines_of_the_contents():

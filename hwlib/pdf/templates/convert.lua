@@ -27,6 +27,7 @@ end
 local function write(document, result)
   local addresses = pandoc.List()
   for name, pieces_of_text in pairs(collect(document)) do result[name] = pieces_of_text end
+  document.blocks = layout.keep_introductions(document.blocks)
   -- Words become raw text last, because headings and captions are known by theirs.
   document = document:walk(prose.raw):walk(levels):walk(layout.captions):walk(links.headings)
   document = document:walk(prose.words):walk(maths.headings)

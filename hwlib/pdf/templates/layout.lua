@@ -12,7 +12,7 @@ local CALLS = {
   info = '#boxed("info")[', success = '#boxed("success")[', warning = '#boxed("warning")[',
   danger = '#boxed("danger")[', plain = '#boxed("plain")[', summary = '#strong[',
   center = '#align(center)[', right = '#align(right)[',
-  rtl = '#[#set text(dir: rtl)', ltr = '#[#set text(dir: ltr)',
+  introduction = '#introduction[', rtl = '#[#set text(dir: rtl)', ltr = '#[#set text(dir: ltr)',
 }
 
 local function has_frame(style)
@@ -75,6 +75,28 @@ local function end_paragraphs(blocks)
     end
   end
   return blocks
+end
+
+-- What introduces the next block: a text that ends with a colon, or a short one before a table, a
+-- figure or code.
+local SHOWN = { Table = true, Figure = true, CodeBlock = true }
+local SHORT = 200 -- bytes
+local function introduces(block, follower)
+  if block.t ~= 'Para' then return false end
+  local words = pandoc.utils.stringify(block)
+  if words:find(':%s*$') or words:find('：%s*$') then return true end
+  return follower ~= nil and SHOWN[follower.t] ~= nil and #words < SHORT
+end
+
+-- First of all that becomes raw text: a page's end does not part an introduction from what it
+-- introduces, which may stand in the next cell.
+function layout.keep_introductions(blocks)
+  local result = pandoc.Blocks({})
+  for number, block in ipairs(blocks) do
+    local is_introduction = introduces(block, blocks[number + 1])
+    result:insert(is_introduction and pandoc.Div({ block }, pandoc.Attr('', { 'introduction' })) or block)
+  end
+  return result
 end
 
 local function show_div(div)
