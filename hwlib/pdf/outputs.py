@@ -67,7 +67,7 @@ FORMULA = re.compile(
     rf"|\\begin\{{(?P<name>(?:{ENVIRONMENTS})\*?)\}}.*\\end\{{(?P=name)\}}",
     re.DOTALL,
 )
-
+DISPLAYED = "$\\displaystyle"  # with what IPython begins a formula
 
 # What stands below a figure in a browser.
 FIGCAPTION = re.compile(r"\s*<figcaption\b[^>]*>([^<]+)</figcaption>\s*", re.IGNORECASE)
@@ -116,7 +116,12 @@ def is_seen(html: str) -> bool:
 
 
 def maths_of(latex: str) -> str:
-    """Return LaTeX as Markdown if it is nothing but a formula; "" if not."""
+    """Return LaTeX as Markdown if it is nothing but a formula; "" if not. The author of one that
+    IPython displays may have written dollars at its ends too.
+    """
+    if latex.strip().startswith(DISPLAYED):
+        maths = latex.strip().removeprefix(DISPLAYED).strip("$ \n")
+        latex = f"{DISPLAYED} {maths}$"
     formula = FORMULA.fullmatch(latex.strip())
     if not formula or "\\begin{tabular" in latex:
         return ""

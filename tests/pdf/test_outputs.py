@@ -10,7 +10,7 @@ from nbformat.v4 import new_output
 from pdf.helpers import blocks_of, code, convert, ink, png, result, stream, text_of
 from PIL import Image
 
-from hwlib.pdf.blocks import CodeBlock, TextBlock
+from hwlib.pdf.blocks import CodeBlock, MarkupBlock, TextBlock
 
 WIDGET = "application__vnd.jupyter.widget-view+json"
 
@@ -202,3 +202,11 @@ def test_a_caption_below_a_picture_is_the_figure_s_and_alone_it_is_a_text():
     figure, text = blocks_of(code("1", picture, caption, stream("other\n")))[-2:]
     assert figure.alt == "Figure 1. Loss < 1." and isinstance(text, TextBlock)
     assert "Loss < 1." in text_of(convert(code("1", caption)))
+
+
+@pytest.mark.parametrize("maths", ["x + 1", "\nx + 1\n$$\n", "$x + 1$", "$$x + 1$$"])
+def test_a_displayed_formula_with_dollars_of_its_author_is_a_formula(maths):
+    cell = code("Math(s)", result(text__latex=f"$\\displaystyle {maths}$"))
+    (block,) = [block for block in blocks_of(cell) if isinstance(block, MarkupBlock)]
+    assert [formula.tex for formula in block.formulas] == [r"\displaystyle x + 1"]
+    assert convert(cell)
