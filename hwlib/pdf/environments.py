@@ -77,7 +77,8 @@ class Environments(Constructions):
             raise TexError(r"\substack")
         rows = self.rows(("}",))
         self.stream.take("}")
-        return " \\ ".join(join(row) or '""' for row in rows.cells)
+        lines = " \\ ".join(join(row) or '""' for row in rows.cells)
+        return f'class("normal", {lines})'  # or they would be lines of the formula around it
 
 
 def unwrap(tokens: list[str]) -> tuple[list[str], str]:

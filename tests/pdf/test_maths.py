@@ -205,3 +205,11 @@ def test_what_is_far_too_wide_is_broken_and_not_set_smaller(tex):
     sizes = [get_font_size(text, n) for n in range(text.count_chars())]
     assert max(size for size in sizes if size < 20) == pytest.approx(10.5)
     assert min(size for size in sizes if size > 1) > 5  # of scripts; blanks have none
+
+
+def test_the_lines_of_a_substack_are_no_rows_of_the_formula_around_it():
+    text = r"$$\begin{align*} 44 &= \substack{11\\22} + 33 \end{align*}$$"
+    page = pypdfium2.PdfDocument(convert(new_markdown_cell(text)))[0].get_textpage()
+    seen = page.get_text_range()
+    before, low, beside = (page.get_charbox(seen.index(digit)) for digit in "423")
+    assert before[0] < low[0] < beside[0]  # all of the stack stands between the others
