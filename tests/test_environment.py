@@ -11,14 +11,28 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
+sys.path.insert(0, str(ROOT))
+import environment
 
-def write_wheel(folder: Path, name: str) -> None:
+DEBIAN_VENV = """
+import sys
+from pathlib import Path
+if "--without-pip" not in sys.argv:
+    sys.exit("ensurepip is not available")
+sys.path.remove(str(Path(__file__).parent))
+import venv
+venv.main(sys.argv[1:])
+"""
+
+
+def write_wheel(folder: Path, name: str, version: str = "0.1", code: str = "answer = 42") -> None:
     """A package of one module, as a wheel."""
     folder.mkdir(parents=True, exist_ok=True)
-    info = f"{name}-0.1.dist-info"
-    with zipfile.ZipFile(folder / f"{name}-0.1-py3-none-any.whl", "w") as wheel:
-        wheel.writestr(f"{name}.py", "answer = 42\n")
-        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1\n")
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{name}.py", f"{code}\n")
+        about = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        wheel.writestr(f"{info}/METADATA", about)
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
         wheel.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n")
 
@@ -89,6 +103,27 @@ def test_an_environment_whose_python_is_gone_is_made_anew(project):
 
 
 @pytest.mark.slow
+def test_an_environment_of_another_version_of_python_is_made_anew(project):
+    """As after an update of the system: the packages lie in the folder of the old version."""
+    set_up(project)
+    (library,) = (project / ".venv/lib").glob("python3*")
+    library.rename(library.with_name("python3.1"))
+    done = set_up(project)
+    assert "made anew" in done.stderr and answer(done.stdout.strip()) == "42\n"
+
+
+@pytest.mark.slow
+def test_an_environment_can_be_activated_where_it_was_moved(project, tmp_path):
+    set_up(project)
+    moved = project.rename(tmp_path / "else's where")
+    assert "was moved" in set_up(moved).stderr
+    activated = ["bash", "-c", f'source "{moved}/.venv/bin/activate" && which python']
+    found = subprocess.run(activated, capture_output=True, text=True, check=True).stdout
+    assert found.strip() == str(moved / ".venv/bin/python")
+    assert set_up(moved).stderr == ""
+
+
+@pytest.mark.slow
 def test_packages_of_an_active_environment_are_inherited_and_not_fetched_again(project, tmp_path):
     """A torch that is nothing but a name, in an environment that is not the base Python's."""
     venv.create(tmp_path / "active", with_pip=True, symlinks=True)
@@ -105,6 +140,44 @@ def test_packages_of_an_active_environment_are_inherited_and_not_fetched_again(p
     found = subprocess.run([python, "-c", where], capture_output=True, text=True).stdout
     assert found.startswith(str(tmp_path / "active"))
     assert answer(active) == ""  # the active environment is left as it was
+
+
+@pytest.mark.slow
+def test_a_torch_without_torchvision_is_inherited_too_if_one_is_found_that_runs_with_it(
+    project, tmp_path
+):
+    write_wheel(tmp_path / "torch", "torch", "0.1+cpu")
+    venv.create(tmp_path / "active", with_pip=True, symlinks=True)
+    active = str(tmp_path / "active/bin/python")
+    (wheel,) = (tmp_path / "torch").iterdir()
+    subprocess.run([active, "-m", "pip", "install", "-q", "--no-deps", wheel], check=True)
+    (project / "requirements.txt").write_text("torch>=0.1\ntorchvision\n")
+    write_wheel(project / "wheels", "torch", "0.2")
+    write_wheel(project / "wheels", "torchvision", code="raise RuntimeError('no such operator')")
+    done = set_up(project, active)
+    assert done.returncode == 1 and "no torchvision that was found runs with it" in done.stderr
+    assert "Missing: torchvision.\n" in done.stderr and not (project / ".venv").exists()
+    write_wheel(project / "wheels", "torchvision")
+    python = set_up(project, active).stdout.strip()
+    where = "import torch, torchvision; print(torch.__file__)"
+    found = subprocess.run([python, "-c", where], capture_output=True, text=True).stdout
+    assert found.startswith(str(tmp_path / "active"))
+
+
+def test_a_torchvision_is_looked_for_among_builds_like_those_of_the_torch():
+    builds = ["--extra-index-url", "https://download.pytorch.org/whl/cpu"]
+    assert environment.beside(["torch==2.9.1+cpu"]) == ["torch==2.9.1+cpu", *builds]
+    assert environment.beside(["torch==2.9.1"]) == ["torch==2.9.1"]
+    assert environment.beside([]) == []
+
+
+def test_what_pip_prints_is_told_to_people_if_it_makes_them_wait():
+    name = "torch-2.9.1-cp311-cp311-manylinux_2_28_x86_64.whl"
+    assert environment.notice(f"Downloading {name} (899.8 MB)") == "  downloading torch, 899.8 MB"
+    assert environment.notice(f"  Downloading {name} (1.1 GB)") == "  downloading torch, 1.1 GB"
+    assert environment.notice(f"Downloading {name}.metadata (30 kB)") == ""
+    assert environment.notice("WARNING: Retrying (Retry(total=4") == "  no connection; trying again"
+    assert "all 2," in environment.notice("Installing collected packages: mpmath, torch")
 
 
 @pytest.mark.slow
@@ -143,6 +216,32 @@ def test_a_python_without_pip_and_venv_says_how_to_get_them(project, tmp_path):
     done = subprocess.run(command, env=env, capture_output=True, text=True)
     assert done.returncode == 1 and "sudo apt install python3-venv" in done.stderr
     assert not (project / ".venv").exists() and "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_python_without_ensurepip_uses_its_own_pip_or_says_what_is_missing(project, tmp_path):
+    """As Debian's python3 without python3-venv: venv is there and makes an empty environment. The
+    same command goes on after the advice was followed.
+    """
+    missing = tmp_path / "missing"
+    (missing / "ensurepip").mkdir(parents=True)
+    (missing / "ensurepip/__init__.py").write_text("raise ModuleNotFoundError(__name__)")
+    (missing / "venv.py").write_text(DEBIAN_VENV)
+    venv.create(tmp_path / "without pip", symlinks=True)
+    python = str(tmp_path / "without pip/bin/python")
+    env = os.environ | {"PIP_NO_INDEX": "1", "PATH": "/nowhere"}
+
+    def run(python: str, path: str) -> subprocess.CompletedProcess:
+        command = [python, str(project / "environment.py"), "requirements.txt"]
+        return subprocess.run(
+            command, env=env | {"PYTHONPATH": path}, capture_output=True, text=True
+        )
+
+    done = run(python, str(missing))
+    assert done.returncode == 1 and "sudo apt install python3-venv" in done.stderr
+    assert answer(run(python, "").stdout.strip()) == "42\n"
+    shutil.rmtree(project / ".venv")
+    assert answer(run(sys.executable, str(missing)).stdout.strip()) == "42\n"
 
 
 def test_scripts_have_the_line_ends_of_linux_in_every_checkout():
