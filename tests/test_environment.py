@@ -1,6 +1,7 @@
 """The set-up of a Python environment, in real environments and a small project of one package."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -70,6 +71,13 @@ def test_what_is_missing_is_installed_into_an_environment_and_found_again(projec
     assert "Missing: tiny_probe" in first.stderr and "GB to download" in first.stderr
     again = set_up(project)
     assert again.stdout.strip() == python and again.stderr == ""
+
+
+def test_every_requirement_says_the_oldest_version_that_was_tried():
+    """And no newest one, which would replace Colab's or Kaggle's torch and numpy."""
+    lines = environment.read_requirements(["requirements.txt"])
+    assert len(lines) > 25
+    assert [line for line in lines if not re.fullmatch(r"[\w-]+>=\d[\d.]*", line)] == []
 
 
 def test_a_python_that_has_everything_is_taken_as_it_is(project):

@@ -22,7 +22,7 @@ from hwlib.common.files import file_hash, replacing
 from hwlib.common.progress import progress_bar
 
 IMAGE_ENDINGS = {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-if features.check("avif"):  # from Pillow 11.3 on
+if "avif" in features.get_supported():  # from Pillow 11.3 on
     IMAGE_ENDINGS.add(".avif")
 OTHER_ENDINGS = {".avif", ".heic", ".heif", ".jxl"} - IMAGE_ENDINGS  # pictures Pillow cannot read
 JUNK = {"thumbs.db", "desktop.ini", "__macosx", "@eadir"}  # which systems leave beside pictures

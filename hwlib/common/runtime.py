@@ -73,13 +73,18 @@ def export_requirements() -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
+def version_numbers(version: str) -> list[int]:
+    """Return the first three numbers of a version."""
+    return [int(part) for part in re.findall(r"\d+", version)[:3]]
+
+
 def is_installed(requirement: str) -> bool:
-    """Return whether the required package is installed, in whatever version."""
+    """Return whether the required package is installed in a version that is new enough."""
+    name, _, least = requirement.partition(">=")
     try:
-        metadata.version(re.split(r"[^\w.-]", requirement)[0])
+        return version_numbers(metadata.version(name)) >= version_numbers(least)
     except metadata.PackageNotFoundError:
         return False
-    return True
 
 
 def missing_packages(requirements: list[str]) -> list[str]:

@@ -180,6 +180,12 @@ def test_an_installed_library_knows_its_requirements_without_the_file(monkeypatc
     assert runtime.notebook_requirements() == ["numpy", "papermill>=2.5"]
 
 
+def test_a_package_that_is_too_old_is_missing(monkeypatch):
+    """Colab's or Kaggle's own one, say, with which the notebook or the export would fail."""
+    monkeypatch.setattr(runtime.metadata, "version", {"pypdfium2": "4.30.0"}.__getitem__)
+    assert not runtime.is_installed("pypdfium2>=5.0") and runtime.is_installed("pypdfium2>=4.9.1")
+
+
 def test_torch_is_never_installed(monkeypatch):
     lines = ["torch", "torchvision>=0.1", "numpy", "no-such-package>=1.0"]
     assert runtime.missing_packages(lines) == ["no-such-package>=1.0"]
