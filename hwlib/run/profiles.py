@@ -1,7 +1,8 @@
 """The values of parameters, from where they are written: the notebook's own cell, the files in
 ``params/`` and what they extend, and ``-p NAME VALUE`` of a command line.
 
-Values arrive as text, from YAML and command line alike; the schema converts them.
+Values arrive as text, from YAML and command line alike; the schema converts them. A relative path
+is seen from the file that names it, or from the current folder if the command line does.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from hwlib.common.project import NOTEBOOK, PROFILES
+from hwlib.common.project import LOCATIONS, NOTEBOOK, PROFILES
 from hwlib.run.parameters import (
     Axes,
     ParameterError,
@@ -34,6 +35,7 @@ class Placed(str):
         return placed
 
 
+PATHS = (*LOCATIONS, "vgg_weights")  # parameters that may be a path
 Settings = dict[str, Any]  # values by names, which are ``Placed``
 
 
@@ -71,8 +73,29 @@ def read_yaml(path: Path) -> Settings:
         raise ParameterError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(node, yaml.MappingNode):
         raise ParameterError(f"{path}, line 1: must hold lines of the form 'name: value'")
-    content: Settings = parse_node(node)
-    return content
+    return place_paths(parse_node(node), path.parent)
+
+
+def seen_from(folder: Path, value: Any) -> Any:
+    """Return a path as seen from a folder, if it is a relative one, or a list of such paths."""
+    if isinstance(value, list):
+        return [seen_from(folder, item) for item in value]
+    if not isinstance(value, Placed) or value in ("", "imagenet", "none") or value[0] in "~$":
+        return value
+    return Placed(str((folder / value).resolve()), value.source)
+
+
+def place_paths(content: Settings, folder: Path) -> Settings:
+    """Return what a file in ``folder`` holds, with the paths of its parameters as seen from there,
+    those of a sweep too.
+    """
+    placed: Settings = {}
+    for name, value in content.items():
+        if name in ("grid", "zip") and isinstance(value, dict):
+            placed[name] = place_paths(value, folder)
+        else:
+            placed[name] = seen_from(folder, value) if name in PATHS else value
+    return placed
 
 
 def parse_value(value: str) -> Any:
