@@ -6,9 +6,10 @@ import tempfile
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any
 
 import typst
+from typing_extensions import assert_never
 
 from hwlib.pdf.blocks import (
     Block,

@@ -4,9 +4,10 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple, assert_never
+from typing import Literal, NamedTuple
 
 import pypdfium2
+from typing_extensions import assert_never
 
 from hwlib.pdf.blocks import Block, FigureBlock, MarkupBlock, PageBreakBlock
 from hwlib.pdf.equations import Formula
