@@ -24,7 +24,7 @@ TESTS = ["pytest", "pytest-xdist", "distributed", "setuptools", "pip"]  # in any
 VERSIONS = """
 import platform, sys
 from importlib.metadata import version
-print("Python", platform.python_version(), *(f"{n} {version(n)}" for n in sys.argv[1:]), sep=", ")
+print(f"Python {platform.python_version()}", *(f"{n} {version(n)}" for n in sys.argv[1:]), sep=", ")
 """
 SHORT = ["-p", "cnn_epochs", "1", "-p", "mlp_epochs", "1"]
 PYTEST = ["-q", "-n", "2", "--dist", "worksteal", "-m", "not slow and not long", "--tb", "line"]

@@ -13,6 +13,7 @@ try:
 
     from hwlib import __version__
     from hwlib.commands import students, teachers
+    from hwlib.common.text import print_in_any_encoding
 except ModuleNotFoundError as error:
     sys.exit(
         f"{sys.executable} lacks the package {error.name}. Run ./export.sh once, which makes "
@@ -31,6 +32,7 @@ def stop(*_: Any) -> NoReturn:
 @click.version_option(__version__, prog_name="hwlib")
 def main() -> None:
     """A deep-learning homework: run it, turn it into what is handed in, verify it."""
+    print_in_any_encoding()
     logging.basicConfig(format="warning: %(message)s")
     logging.getLogger("papermill").setLevel(logging.ERROR)
     # After Ctrl-C a kernel may die before its last task is asked for: no news for a user.

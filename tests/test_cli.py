@@ -187,3 +187,16 @@ def test_home_is_understood_in_quotes_too(tmp_path):
         assert str(tmp_path / "digits") in done.stdout, done
     done = subprocess.run([*command, "~nobody-here/x"], env=env, capture_output=True, text=True)
     assert done.returncode == 2 and "home folder" in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "iso8859-8", "ascii", "utf-8"])
+def test_no_terminal_s_encoding_stops_a_command(tmp_path, encoding):
+    """A console of Windows knows neither the marks of a checklist nor the letters of every path."""
+    folder = tmp_path / "données שלום"
+    folder.mkdir()
+    command = [sys.executable, "-m", "hwlib", "fetch", "mnist", "--offline", "--data-dir", folder]
+    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, env=env, capture_output=True)
+    said = done.stdout.decode("utf-8" if encoding == "ascii" else encoding)  # click knows ASCII
+    assert done.returncode == 1 and b"Traceback" not in done.stderr
+    assert said.startswith("✗ MNIST" if encoding in ("utf-8", "ascii") else "x MNIST")

@@ -77,8 +77,9 @@ def draw_curves(ax: Axes, histories: pd.DataFrame, figure_name: str, styles: Sty
         style = styles[setting]
         band = part.groupby("epoch")[figure_name].agg(["mean", "std"])
         low, high = band["mean"] - band["std"], band["mean"] + band["std"]
-        ax.plot(band.index, band["mean"], marker=".", **style._asdict())
-        ax.fill_between(band.index, low, high, color=style.color, alpha=0.15, linewidth=0)
+        epochs = band.index.to_numpy(float)  # objects otherwise, which not every matplotlib fills
+        ax.plot(epochs, band["mean"], marker=".", **style._asdict())
+        ax.fill_between(epochs, low, high, color=style.color, alpha=0.15, linewidth=0)
     ax.set(xlabel="epoch", ylabel=label_of(figure_name))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 

@@ -70,9 +70,10 @@ def sole_sweep(out: str) -> Iterator[None]:
             remove_unfinished(folder)
 
 
-def check_data(runs: Sequence[Run]) -> None:
+def check_data(runs: Sequence[Run]) -> list[str]:
     """Look for the data and weights that the runs read before the first kernel starts, once for
-    each; what can be downloaded is. SweepError if something is missing.
+    each; what can be downloaded is. A sentence on each folder of real pictures, as before an
+    export. SweepError if something is missing.
     """
     from hwlib.run.errors import RunError
     from hwlib.run.inputs import check_inputs  # with torch
@@ -81,11 +82,14 @@ def check_data(runs: Sequence[Run]) -> None:
         chosen = run.parameters
         return chosen.data_dir, chosen.data_source, chosen.vgg_weights
 
+    sentences: list[str] = []
     for run in {inputs(run): run for run in runs}.values():
         try:
-            check_inputs(run.parameters.model_copy(update={"device": "cpu"}), run.questions)
+            chosen = run.parameters.model_copy(update={"device": "cpu"})
+            sentences += check_inputs(chosen, run.questions)
         except RunError as error:
             raise SweepError(str(error)) from error
+    return list(dict.fromkeys(sentences))
 
 
 def open_pool(runs: Sequence[Run], options: Options) -> AbstractContextManager[Submit]:
@@ -144,7 +148,8 @@ def perform_missing(
         missing = [run for run in runs if options.force or not is_done(run)]
         if not missing:
             return 0
-        check_data(missing)
+        for sentence in check_data(missing):
+            log(sentence)
         from hwlib.sweep.execution import execute_run  # with torch
 
         log(f"{len(missing)} of {len(runs)} runs to do")

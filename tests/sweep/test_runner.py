@@ -14,6 +14,9 @@ from support import wait_until
 from sweep.calls import busy_workers, call_sweep, numbers, run_files
 
 from hwlib.common.project import NOTEBOOK
+from hwlib.run import inputs
+from hwlib.sweep.plan import plan
+from hwlib.sweep.runner import check_data
 
 
 def times(paths):
@@ -176,3 +179,20 @@ def test_the_homework_s_first_question_is_swept(tmp_path):
     assert done.exit_code == 0, done.output
     assert "2 runs performed, 0 were there, 0 failed" in done.output
     assert len(list(tmp_path.glob("out/runs/*/HW1_ID1_ID2.ipynb"))) == 2
+
+
+def test_what_is_remarked_on_data_is_said_once_for_all_runs(tiny, tmp_path, monkeypatch):
+    """Such as a class folder in another spelling. Runs with other data are looked at as well."""
+    remark = "big_cats: the folder Lion is taken for LIONS"
+    asked = []
+
+    def check(parameters, questions):
+        asked.append(parameters.data_dir)
+        return [remark, parameters.data_dir]
+
+    monkeypatch.setattr(inputs, "check_inputs", check)
+    first = plan(str(tiny), [("data_dir", str(tmp_path / "a"))], None, str(tmp_path)).runs
+    second = plan(str(tiny), [("data_dir", str(tmp_path / "b"))], None, str(tmp_path)).runs
+    folders = [str(tmp_path / "a"), str(tmp_path / "b")]
+    assert check_data([*first, *second]) == [remark, *folders]
+    assert len(first) == 4 and asked == folders
