@@ -48,6 +48,8 @@ def of_widths(*widths: int) -> Callable[[], nn.Module]:
 
 SMALL, MEDIUM, LARGE = (of_widths(*widths) for widths in cnn.WIDTHS.values())
 NO_CUTMIX, CUTMIX = {"cutmix_share": 0.0}, {"cutmix_share": 0.25}
+FINER = NO_CUTMIX | {"sizes": ((112, 0.4), (144, 0.7), (192, 1.0))}  # pixels, share of the epochs
+FINER_IN_MEMORY = {"cnn.IMAGE_SIZE": 224}
 
 
 def with_adamw(network: nn.Module, recipe: training.Recipe) -> list[torch.optim.Optimizer]:
@@ -81,6 +83,8 @@ VARIANTS: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], dict[str, Any
     "without augmentation but mirroring": (LARGE, {}, {"training.augment": only_mirrored}),
     "width 1/2": (of_widths(8, 16, 24, 32), CUTMIX, {}),
     "width 1/2 without cutmix": (of_widths(8, 16, 24, 32), NO_CUTMIX, {}),
+    "small, finer pictures": (SMALL, FINER, FINER_IN_MEMORY),
+    "medium, finer pictures": (MEDIUM, FINER, FINER_IN_MEMORY),
     "width 3/2": (of_widths(24, 48, 72, 112), {}, {}),
 }  # fmt: skip
 
@@ -122,11 +126,17 @@ def train_ours(
     return networks[-1], curve, wrong
 
 
+def load_pictures(options: argparse.Namespace) -> ImageSet:
+    """Return all training pictures, in the size that the variant needs."""
+    folder = data.locate("big_cats", options.data_dir, "real") / "train"
+    _, _, replaced = VARIANTS.get(options.variant, (None, None, {}))
+    size = replaced.get("cnn.IMAGE_SIZE", cnn.IMAGE_SIZE)
+    return load_image_set(folder, size, cnn.CLASS_NAMES)
+
+
 def train_and_score(options: argparse.Namespace) -> dict[str, Any]:
     """Train on all folds but one, score on that one, and return the run as it is stored."""
-    folder = data.locate("big_cats", options.data_dir, "real") / "train"
-    images = load_image_set(folder, cnn.IMAGE_SIZE, cnn.CLASS_NAMES)
-    train, held_out = folds.hold_out(images, options.fold)
+    train, held_out = folds.hold_out(load_pictures(options), options.fold)
     if options.variant == study.REFERENCE:
         network, curve = reference.train_reference(train, held_out, options.seed, options.epochs)
         wrong = None  # its curve alone is stored

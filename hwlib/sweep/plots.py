@@ -76,10 +76,12 @@ def draw_curves(ax: Axes, histories: pd.DataFrame, figure_name: str, styles: Sty
     for setting, part in histories.groupby("setting", sort=False):
         style = styles[setting]
         band = part.groupby("epoch")[figure_name].agg(["mean", "std"])
-        low, high = band["mean"] - band["std"], band["mean"] + band["std"]
-        epochs = band.index.to_numpy(float)  # objects otherwise, which not every matplotlib fills
-        ax.plot(epochs, band["mean"], marker=".", **style._asdict())
-        ax.fill_between(epochs, low, high, color=style.color, alpha=0.15, linewidth=0)
+        # Floats, since an older matplotlib cannot fill between what pandas keeps as objects.
+        epochs, mean, std = (
+            values.to_numpy(float) for values in (band.index, band["mean"], band["std"])
+        )
+        ax.plot(epochs, mean, marker=".", **style._asdict())
+        ax.fill_between(epochs, mean - std, mean + std, color=style.color, alpha=0.15, linewidth=0)
     ax.set(xlabel="epoch", ylabel=label_of(figure_name))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
