@@ -1,7 +1,7 @@
 """Make the README's pictures and sample, from a demonstration and the stored trainings.
 
     python benchmarks/pictures.py
-    python benchmarks/pictures.py out/demo/HW1_ID1_ID2.pdf --pages 3,11,20,26
+    python benchmarks/pictures.py out/demo/HW1_ID1_ID2.pdf --pages 3,12,20,26
 
 Without a PDF only docs/frontier.png is drawn. A demonstration holds no photographs.
 """
