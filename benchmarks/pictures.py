@@ -43,7 +43,7 @@ def main() -> None:
     """Write docs/sample.pdf, docs/pages.png and docs/frontier.png."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pdf", type=Path, nargs="?", help="an exported homework")
-    parser.add_argument("--pages", default="3,11,20,26", help="numbers of its pages, from 1")
+    parser.add_argument("--pages", default="3,12,20,26", help="numbers of its pages, from 1")
     options = parser.parse_args()
     DOCS.mkdir(exist_ok=True)
     if options.pdf:
