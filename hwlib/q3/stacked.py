@@ -41,10 +41,10 @@ class StackedNetwork:
             y: labels (B,), or one-hot rows (B, K).
             y_hat: what ``forward`` returned for it (R, B, K).
         """
-        d_z2 = self.lr / len(y) * (y_hat - one_hot_rows(y, y_hat))  # all below is linear in it
+        d_z2 = (y_hat - one_hot_rows(y, y_hat)) / len(y)
         d_h1 = d_z2 @ self.W2.mT
         d_z1 = d_h1 * self.derivative(self.z1, self.h1)
-        self.W2.baddbmm_(self.h1.mT, d_z2, alpha=-1)
-        self.b2 -= d_z2.sum(1, keepdim=True)
-        self.W1.baddbmm_(x.T.expand(self.count, -1, -1), d_z1, alpha=-1)
-        self.b1 -= d_z1.sum(1, keepdim=True)
+        self.W2 -= self.lr * (self.h1.mT @ d_z2)
+        self.b2 -= self.lr * d_z2.sum(1, keepdim=True)
+        self.W1 -= self.lr * (x.T @ d_z1)
+        self.b1 -= self.lr * d_z1.sum(1, keepdim=True)
