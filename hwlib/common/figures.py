@@ -96,7 +96,7 @@ def finish(fig: Figure, caption: str = "") -> Figure:
 
 
 def stand_close(fig: Figure) -> None:
-    """Leave little room between the axes, which are pictures."""
+    """Leave little space between the axes, which show pictures."""
     fig.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
 
 

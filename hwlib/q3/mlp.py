@@ -80,7 +80,8 @@ class FullyConnectedNetwork:
         """
         parameters = self.state_dict()
         for name, gradient in self.gradients(x, y, y_hat).items():
-            # In two operations: one matrix product that also subtracts rounds by the processor.
+            # Two operations, since the rounding of a product that also subtracts depends on the
+            # processor.
             parameters[name] -= self.lr * gradient
 
     def layer_gradients(self, y: Tensor, y_hat: Tensor) -> tuple[Tensor, Tensor]:
