@@ -21,7 +21,8 @@ from hwlib.pdf.tags import tagged_on
 
 COMPARED_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # others pass through tables of colours
 DRAWING = "image/svg+xml"
-WIDTH = 1200  # pixels of a drawing as it is compared
+LONGER_SIDE = 1200  # pixels of a drawing as it is compared
+THIN = 1.0  # points; a drawing of a shorter side below this shows nothing to compare
 PIXEL_TILE, DRAWING_TILE = 6, 12  # pixels of a side
 MOST_APART = 24  # steps of 255 by which a channel's mean over a tile may differ
 ALONE = """
@@ -91,9 +92,11 @@ class Place(NamedTuple):
     bounds: Bounds
 
     @property
-    def width(self) -> float:
-        """Return the points from left to right."""
-        return self.bounds[2] - self.bounds[0]
+    def sides(self) -> tuple[float, float]:
+        """Return the shorter and the longer side, in points."""
+        left, bottom, right, top = self.bounds
+        shorter, longer = sorted((right - left, top - bottom))
+        return shorter, longer
 
 
 def find_places(pdf: pypdfium2.PdfDocument, wanted: Collection[str]) -> dict[str, Place]:
@@ -108,11 +111,11 @@ def find_places(pdf: pypdfium2.PdfDocument, wanted: Collection[str]) -> dict[str
 
 
 def draw(pdf: pypdfium2.PdfDocument, place: Place) -> Image.Image:
-    """Return a part of a page as an RGB picture of ``WIDTH`` pixels. The page is cropped to it and
-    opened anew, so that the part's corner falls on a pixel's.
+    """Return a part of a page as an RGB picture whose longer side has ``LONGER_SIDE`` pixels. The
+    page is cropped to it and opened anew, so that the part's corner falls on a pixel's.
     """
     pdf[place.page].set_cropbox(*place.bounds)
-    scale = (WIDTH - 0.5) / place.width  # which PDFium rounds up to whole pixels
+    scale = (LONGER_SIDE - 0.5) / place.sides[1]  # which PDFium rounds up to whole pixels
     drawn: Any = pdf[place.page].render(scale=scale).to_pil()
     picture: Image.Image = drawn.convert("RGB")
     return picture
@@ -130,23 +133,24 @@ def set_alone(figures: Iterable[FigureBlock], scales: Mapping[str, float]) -> by
 
 
 def changed_drawings(content: bytes, figures: Collection[FigureBlock]) -> list[FigureBlock]:
-    """Return the drawings that the PDF draws in another way, or not at all. They are set at the
-    same width as there: thin lines and small pictures look different at another one.
+    """Return the drawings that the PDF draws in another way, or not at all. They are set as large
+    as there: thin lines and small pictures look different at another size. Empty ones pass.
     """
     if not figures:
         return []
     alts = {block.alt for block in figures}
     pdf, natural = pypdfium2.PdfDocument(content), pypdfium2.PdfDocument(set_alone(figures, {}))
-    shown, own = find_places(pdf, alts), find_places(natural, alts)
-    scales = {alt: shown[alt].width / own[alt].width for alt in alts & shown.keys() & own.keys()}
+    own = {alt: p for alt, p in find_places(natural, alts).items() if p.sides[0] >= THIN}
+    shown = find_places(pdf, own)
+    scales = {alt: place.sides[1] / own[alt].sides[1] for alt, place in shown.items()}
     alone = pypdfium2.PdfDocument(set_alone(figures, scales))
-    own = find_places(alone, alts)
-    return [
-        block
-        for block in figures
-        if block.alt not in scales
-        or not is_alike(draw(alone, own[block.alt]), draw(pdf, shown[block.alt]), DRAWING_TILE)
-    ]
+    placed = find_places(alone, scales)
+    alike = {
+        alt
+        for alt, place in placed.items()
+        if is_alike(draw(alone, place), draw(pdf, shown[alt]), DRAWING_TILE)
+    }
+    return [block for block in figures if block.alt in own and block.alt not in alike]
 
 
 def find_changed_figures(pdf: bytes, blocks: Iterable[Block]) -> list[FigureBlock]:

@@ -86,3 +86,17 @@ def test_a_drawing_without_a_ground_is_compared_by_what_it_shows():
     round_one, other = (code("show()", result(**{SVG: drawing})) for drawing in (circle, square))
     assert changed(convert(round_one), round_one) == []
     assert changed(convert(other), round_one) == [1]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        '<path d="M40 10V80" stroke="black" stroke-width="0.0001"/>',
+        '<text y="40">a</text>',
+    ],
+)
+def test_a_drawing_with_little_in_it_is_no_change(content):
+    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" width="90" height="90">{content}</svg>'
+    cell = code("show()", result(**{SVG: drawing}))
+    assert changed(convert(cell), cell) == []
