@@ -33,6 +33,7 @@ from hwlib.pdf.equations import (
 )
 from hwlib.pdf.footnotes import share_footnotes
 from hwlib.pdf.lines import text_lines
+from hwlib.pdf.long_tables import shorten_tables
 from hwlib.pdf.outputs import notice_block
 from hwlib.pdf.pandoc import MARKDOWN, Converted, Markup, Piece, to_typst
 from hwlib.pdf.pictures import find_picture
@@ -226,16 +227,17 @@ def read_texts(blocks: list[CellBlock], folder: Path, equations: Equations) -> R
 
 def read_cells(notebook: NotebookNode, switches: Switches = PRINT_ALL) -> list[CellBlock]:
     """Return what the cells of a notebook become before pandoc has read their texts; its figures
-    are numbered.
+    are numbered, and its long tables shortened.
     """
     spoken = notebook.metadata.get("language_info", {})
     language = spoken.get("pygments_lexer", spoken.get("name", "python"))
     number = count(1)
-    return [
+    blocks = [
         replace(block, number=next(number)) if isinstance(block, FigureBlock) else block
         for place, node in enumerate(share_footnotes(show_widgets(notebook)), start=1)
         for block in cell_blocks(place, node, language, switches)
     ]
+    return shorten_tables(blocks)
 
 
 def read_document(

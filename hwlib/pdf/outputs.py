@@ -26,9 +26,6 @@ from hwlib.pdf.terminal import on_screen, without_colours
 
 LATEX = "latex"
 READ_TEXTS = ("text/html", "text/plain", "text/markdown", "text/latex")
-LONGEST_HTML = 1_000_000  # characters of a table that pandoc reads whole
-KEPT_ROWS = (150, 50)  # the first and the last of a longer table, as in templates/tables.lua
-ROW = re.compile(r"<tr\b", re.IGNORECASE)
 
 # What is seen in a browser alone, by a word in the output's type or HTML.
 BROWSER_TYPES = {
@@ -90,23 +87,6 @@ def browser_notice(cell: int, kind: str) -> TextBlock:
     return notice_block(cell, f"{kind} for browsers alone is in the notebook.")
 
 
-def shorten_html(html: str) -> str:
-    """Return HTML that pandoc can read in seconds and little memory: of a long table the first and
-    the last rows. One whose cells span several rows is cut only if it is very long, as is one of
-    several tables.
-    """
-    rows = [row.start() for row in ROW.finditer(html)]
-    first, last = KEPT_ROWS
-    first += sum(row < html.find("</thead>") for row in rows[:9])  # those of the head
-    is_plain = html.count("<table") == 1 and "rowspan" not in html
-    if len(rows) <= first + last + 1 or (not is_plain and len(html) <= LONGEST_HTML):
-        return html
-    columns = len(re.findall(r"<t[dh]\b", html[rows[first - 1] : rows[first]], re.IGNORECASE))
-    notice = f"… {len(rows) - first - last} more rows are in the notebook …"
-    cell = f'<tr><td colspan="{max(1, columns)}">{notice}</td></tr>'
-    return html[: rows[first]] + cell + html[rows[-last] :]
-
-
 def find_kind(text: str, kinds: Mapping[str, str]) -> str:
     """Return what kind of output a text names; "" if none."""
     return next((kind for word, kind in kinds.items() if word in text), "")
@@ -166,7 +146,7 @@ def html_block(cell: int, html: str, plain: str) -> CellBlock | None:
     if is_seen(html):
         is_table = any(mark in html for mark in ("<table", INLINE_LIST, NAMED_LIST))
         if is_table or says_nothing:
-            return RichOutputBlock(cell, shorten_html(html), HTML, "" if says_nothing else plain)
+            return RichOutputBlock(cell, html, HTML, "" if says_nothing else plain)
         return None
     if kind := find_kind(html.lower(), BROWSER_HTML):
         return browser_notice(cell, kind)
