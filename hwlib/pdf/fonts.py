@@ -50,8 +50,10 @@ def unprintable(text: str) -> list[str]:
 
 
 def replace_characters(text: str, characters: list[str]) -> str:
-    """Return a text with these characters as ``U+...``."""
-    return text.translate({ord(c): f"U+{ord(c):04X}" for c in characters})
+    """Return a text with these characters as ``U+...``, with a space of no width on either side: a
+    dollar beside one is not beside a digit, and a line may end there.
+    """
+    return text.translate({ord(c): f"\u200bU+{ord(c):04X}\u200b" for c in characters})
 
 
 def strings_in(node: object) -> Iterator[str]:

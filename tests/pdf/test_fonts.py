@@ -1,10 +1,10 @@
 """Characters that fonts have or lack."""
 
 from nbformat.v4 import new_markdown_cell, new_notebook
-from pdf.helpers import code, convert, stream, text_of
+from pdf.helpers import blocks_of, code, convert, stream, text_of
 
 from hwlib.pdf.exporter import TypstPDFExporter
-from hwlib.pdf.fonts import unprintable
+from hwlib.pdf.fonts import replace_characters, unprintable
 
 
 def test_every_script_is_printed_or_named(caplog):
@@ -29,4 +29,10 @@ def test_marks_without_a_font_are_named_and_selectors_are_not():
 
 def test_a_name_without_a_font_is_printed_as_code_points():
     title = TypstPDFExporter().describe(new_notebook(), {"metadata": {"name": "\U00012000"}})
-    assert title.title_block.title == "U+12000"
+    assert title.title_block.title.strip("\u200b") == "U+12000"
+
+
+def test_a_formula_between_characters_without_a_font_stays_one():
+    text = replace_characters("\U0010a000$w$\U0010a000$2^{-8} < w$\U0010a000", ["\U0010a000"])
+    (block,) = blocks_of(new_markdown_cell(text))
+    assert [formula.tex for formula in block.formulas] == ["w", "2^{-8} < w"]
