@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from hwlib.common import data
 from hwlib.common.files import replacing
 from hwlib.common.images import ImageSet, load_image_set
-from hwlib.q4_cats import augment, cnn, folds, study, training
+from hwlib.q4_cats import augment, cnn, findings, folds, study, training
 from hwlib.run.parameters import Parameters
 
 EPOCHS = Parameters().cnn_epochs
@@ -205,8 +205,10 @@ def main() -> None:
             store(train_and_score(options))
     runs = study.load_runs()
     print(study.summary_table(study.summarise(runs)).to_string())
-    if len(by_fold := study.cross_validation(runs)):
-        print(f"\n{study.FULL}, fold by fold:\n{by_fold.to_string()}")
+    for size in cnn.WIDTHS:
+        if len(by_fold := study.cross_validation(runs, size)):
+            print(f"\n{size}, fold by fold:\n{by_fold.to_string()}")
+    print(f"\n{findings.sizes_table(runs).to_string()}")
     RECORD.write_text(study.record_text(runs))
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from hwlib.common.project import ROOT
-from hwlib.q4_cats import study
+from hwlib.q4_cats import cnn, study
 from hwlib.q4_cats.evaluation import percent_range, wilson_interval
 
 BEGIN, END = "<!-- written by benchmarks/measured.py -->\n\n", "\n<!-- end -->\n"
@@ -61,37 +61,42 @@ def size_rows(runs: pd.DataFrame) -> list[Row]:
 
 
 def fold_rows(runs: pd.DataFrame) -> list[Row]:
-    """Return the lines on all folds, and that of the known solution."""
-    folds = study.cross_validation(runs)
-    size = f"{runs.loc[runs['variant'] == study.FULL, 'parameters'].iloc[0]:,}"
-    command = (
-        f"`python benchmarks/cnn_accuracy.py {study.FULL} --fold 2 --data-dir DATA`, also with the "
-        "other folds"
-    )
-    whole, unchosen = (folds.loc[name, ["right", "of"]] for name in ("all", "all but the first"))
+    """Return the lines on all folds, for each size that is measured there, and that of the known
+    solution.
+    """
+    lines = []
+    for size, widths in cnn.WIDTHS.items():
+        folds = study.cross_validation(runs, size)
+        if folds.empty:
+            continue
+        parameters = cnn.count_parameters(cnn.BigCatsNet(widths=widths))
+        command = f"`python benchmarks/cnn_accuracy.py {size} --fold 2 --data-dir DATA`"
+        lines.append(
+            Row(
+                f"big cats, {parameters:,} parameters, every training picture held out once",
+                share(*folds.loc["all", ["right", "of"]]),
+                f"{command}, also with the other folds",
+                "stored",
+                True,
+            )
+        )
+        lines.append(
+            Row(
+                f"the same {parameters:,}, without the fold on which choices were made",
+                share(*folds.loc["all but the first", ["right", "of"]]),
+                "the same",
+                "stored",
+            )
+        )
     reference = runs[runs["variant"] == study.REFERENCE].iloc[0]
-    return [
-        Row(
-            f"big cats, {size} parameters, every training picture held out once",
-            share(*whole),
-            command,
-            "stored",
-            True,
-        ),
-        Row(
-            "the same, without the fold on which choices were made",
-            share(*unchosen),
-            "the same",
-            "stored",
-        ),
-        Row(
-            f"the known solution written again, {reference['parameters']:,} parameters, first fold",
-            share(reference["correct"], reference["total"]),
-            "`python benchmarks/cnn_accuracy.py reference --data-dir DATA`",
-            "stored",
-            True,
-        ),
-    ]
+    known = Row(
+        f"the known solution written again, {reference['parameters']:,} parameters, first fold",
+        share(reference["correct"], reference["total"]),
+        "`python benchmarks/cnn_accuracy.py reference --data-dir DATA`",
+        "stored",
+        True,
+    )
+    return [*lines, known]
 
 
 def rows() -> list[Row]:

@@ -3,7 +3,9 @@
 import pandas as pd
 import pytest
 
+from hwlib.grading.rubric import Competition
 from hwlib.q4_cats import findings, study
+from hwlib.q4_cats.cnn import WIDTHS
 
 
 def run(variant: str, correct: int, **changes) -> dict:
@@ -61,13 +63,27 @@ def test_a_teacher_is_judged_on_the_pictures_that_only_one_network_has_right():
     assert row["p"] == "1.00"
 
 
-def test_folds_are_counted_and_compared_with_the_one_of_the_choices():
-    assert "small on 0 of 5, medium on 0 of 5, large on 5 of 5" in findings.choice_text(
-        RUNS, "medium"
-    )
-    assert "does not flatter" in findings.folds_text(RUNS)
+def test_the_sizes_are_compared_over_all_folds_and_by_the_grader_s_score():
+    table = findings.sizes_table(RUNS)
+    assert table.loc["large", "first fold, each start"] == "90, 94"
+    assert table.loc["large", "all folds"] == "470 of 500"
+    assert table.loc["large", "score"] == "94.0"  # 98,855 parameters are about 100,000
+    assert table.loc["small", "score"] == "–"
+    text = findings.choice_text(RUNS, "medium")
+    assert "The highest score has the large network, of 1 that" in text and "trains the med" in text
+
+
+def test_half_the_parameters_are_worth_what_the_grader_s_rubric_says():
+    competition = Competition()
+    assert competition.per_doubling == findings.POINTS_A_DOUBLING
+    assert competition.reference == 100_000
+    assert findings.competition_score(0.9, 25_000) == pytest.approx(92.8)
+
+
+def test_the_fold_of_the_choices_is_compared_with_the_others():
+    assert "large 90.0% and 95.0%. The first fold may flatter: none" in findings.folds_text(RUNS)
     worse = RUNS.assign(correct=RUNS["correct"].where(RUNS["fold"] == 1, 60))
-    assert "may flatter" in findings.folds_text(worse)
+    assert "may flatter: large." in findings.folds_text(worse)
     assert findings.folds_text(RUNS[RUNS["fold"] != 3]) == "Not every fold is measured yet."
 
 
@@ -76,3 +92,4 @@ def test_the_stored_runs_can_be_told():
     assert len(findings.ablation_table(runs)) > 5
     assert len(findings.sizes_and_lengths(runs)) >= 4
     assert len(findings.teachers_table(runs)) >= 3
+    assert findings.sizes_table(runs).index.tolist() == list(WIDTHS)
