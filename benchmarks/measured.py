@@ -73,7 +73,7 @@ def fold_rows(runs: pd.DataFrame) -> list[Row]:
         command = f"`python benchmarks/cnn_accuracy.py {size} --fold 2 --data-dir DATA`"
         lines.append(
             Row(
-                f"big cats, {parameters:,} parameters, every training picture held out once",
+                f"big cats, {parameters:,} parameters, five-fold cross-validation",
                 share(*folds.loc["all", ["right", "of"]]),
                 f"{command}, also with the other folds",
                 "stored",

@@ -88,16 +88,16 @@ def verify(
     "--worksheet",
     type=UserPath(path_type=Path),
     metavar="CSV",
-    help="Moodle's grading worksheet, which grades.csv will be with the grades in it.",
+    help="Moodle's grading worksheet; grades.csv is a copy of it with the grades.",
 )
 @click.option("--workers", type=click.IntRange(1), default=1, help="Hand-ins at a time.")
-@click.option("--scheduler", metavar="ADDRESS", help="Let a Dask cluster do it.")
+@click.option("--scheduler", metavar="ADDRESS", help="Run on this Dask cluster.")
 @click.option(
     "--time-limit",
     type=click.FloatRange(1),
     default=120.0,
     metavar="SECONDS",
-    help="That a class file may take.",
+    help="Allowed for each class file.",
 )
 @click.option(
     "--trust-class-file",
@@ -165,7 +165,7 @@ def grade_class(
 )
 @click.option("--workers", type=click.IntRange(1), default=1, help="Runs at a time.")
 @click.option(
-    "--scheduler", metavar="ADDRESS", help="Let a Dask cluster do it, as tcp://host:8786."
+    "--scheduler", metavar="ADDRESS", help="Run on this Dask cluster, as tcp://host:8786."
 )
 @click.option("--threads", type=click.IntRange(1), default=1, help="For each run.")
 @click.option(

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hwlib.common.errors import HwlibError
+from hwlib.common.files import replacing
 from hwlib.common.project import ENDINGS, PLACEHOLDERS
 from hwlib.common.results import Claims, ClaimsError, WholeClaims, check_claims
 from hwlib.common.text import without_controls
 from hwlib.grading import traces
 from hwlib.grading.choice import Chosen, choose_files
 from hwlib.grading.hand_ins import HandIn, read_members
-from hwlib.grading.record import Finding, Record, write_record
+from hwlib.grading.record import PDF, Finding, Record, write_record
 from hwlib.submission.bundle import BundleError
 from hwlib.submission.changes import compare_with_homework
 from hwlib.submission.inspection import NotebookFacts, PdfFacts, inspect_confined
@@ -179,6 +180,15 @@ def note_answers(scores: Scores, q4: CatScore, record: Record) -> None:
     record.spectrum = traces.spectrum_of(scores.weights)
 
 
+def keep_pdf(chosen: Chosen, folder: Path) -> None:
+    """Write the hand-in's PDF, if it is one, into the folder of its report."""
+    pdf = chosen.files.get(".pdf")
+    if pdf and pdf.content.startswith(b"%PDF-"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(folder / PDF) as unfinished:
+            unfinished.write_bytes(pdf.content)
+
+
 def look_at(task: Task) -> Record:
     """Return all that is to be said of a hand-in."""
     begun = time.perf_counter()
@@ -189,6 +199,7 @@ def look_at(task: Task) -> Record:
         moodle_number=task.hand_in.moodle_number,
         files={ending: without_controls(m.name) for ending, m in chosen.files.items()},
     )
+    keep_pdf(chosen, Path(task.out) / record.folder)
     looked = Looked(Report(), list(chosen.remarks), list(chosen.problems))
     _, claims = look_at_notebook(chosen, looked, record)
     ids = chosen.ids or (claims.ids if claims else ())

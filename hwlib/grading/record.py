@@ -11,6 +11,7 @@ from hwlib.common.files import replacing
 from hwlib.grading.hand_ins import MOODLE
 
 REPORT = "report.json"
+PDF = "homework.pdf"  # the hand-in's PDF, for people who grade
 MAX_NAME = 120  # characters of a folder's name, which file systems bound
 
 

@@ -18,7 +18,7 @@ from hwlib.grading.moodle import (
 )
 from hwlib.grading.points import Awarded, award
 from hwlib.grading.ranking import competing, duel, interval_of, rank_class
-from hwlib.grading.record import Record
+from hwlib.grading.record import PDF, Record
 from hwlib.grading.rubric import Rubric
 from hwlib.grading.similar import find_pairs
 from hwlib.pages.page import as_svg, render
@@ -41,6 +41,7 @@ class RankedHandIn(NamedTuple):
     score: str
     interval: str
     against_best: str
+    has_pdf: bool
 
 
 class Written(NamedTuple):
@@ -106,7 +107,7 @@ def against(record: Record, best: Record | None) -> str:
     return f"+{compared.only_first} \u2212{compared.only_second}, {p_value}"
 
 
-def page_lines(table: pd.DataFrame, records: dict[str, Record]) -> list[RankedHandIn]:
+def page_lines(out: Path, table: pd.DataFrame, records: dict[str, Record]) -> list[RankedHandIn]:
     """Return the lines of the page, in the table's order."""
     compared = competing(list(records.values()))
     best = max(compared, key=lambda record: record.q4_accuracy or 0.0, default=None)
@@ -117,6 +118,7 @@ def page_lines(table: pd.DataFrame, records: dict[str, Record]) -> list[RankedHa
             "" if pd.isna(row["score"]) else f"{row['score']:.2f}",
             interval_text(records[row["submission"]]),
             against(records[row["submission"]], best),
+            (out / records[row["submission"]].folder / PDF).is_file(),
         )
         for row in table.to_dict("records")
     ]
@@ -134,10 +136,11 @@ def write_leaderboard(
     page = render(
         TEMPLATE_HOME,
         LEADERBOARD_PAGE,
-        lines=page_lines(table, records),
+        lines=page_lines(out, table, records),
         figure=drawn,
         competition=rubric.competition,
         feedback=FEEDBACK,
+        pdf=PDF,
     )
     write_text(out / LEADERBOARD_PAGE, page)
 
@@ -153,6 +156,7 @@ def feedback_page(record: Record, points: Awarded, rubric: Rubric) -> str:
         record=record,
         parts=parts,
         total=points.total,
+        comment=points.comment,
         most=plain_number(rubric.total),
         interval=interval_text(record),
         score=rubric.competition.score(record) if record.data != "sample" else None,

@@ -1,6 +1,7 @@
 """Figures of Question 3: activations with their derivatives, and trainings by learning rate."""
 
 from collections.abc import Mapping
+from itertools import cycle
 from typing import Any
 
 import pandas as pd
@@ -51,8 +52,10 @@ def learning_rates(histories: dict[float, History]) -> Figure:
     fig, axes = new_figure(2, 2, 7.2, 3.9)
     for pair, (quantity, unit) in zip((axes[:2], axes[2:]), UNITS.items(), strict=True):
         for ax, split in zip(pair, ("train", "test"), strict=True):
-            for lr, history in sorted(histories.items()):
-                plot_epochs(ax, history[f"{split}_{quantity}"], marker=".", label=f"lr = {lr:g}")
+            curves = zip(sorted(histories.items()), cycle("osD^v"), strict=False)
+            for (lr, history), marker in curves:
+                style: dict[str, Any] = {"marker": marker, "markersize": 3, "label": f"lr = {lr:g}"}
+                plot_epochs(ax, history[f"{split}_{quantity}"], **style)
             ax.set(ylabel=f"{quantity} ({unit})", title=f"{SPLIT_LABELS[split]} {quantity}")
         pair[1].sharey(pair[0])
         pair[0].autoscale()

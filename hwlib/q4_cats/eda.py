@@ -151,6 +151,6 @@ def colour_baseline(train: ImageSet, valid: ImageSet) -> str:
     nearest = torch.cdist(mean_colours(valid), centres).argmin(1)
     accuracy = (nearest == valid.labels).float().mean()
     return (
-        f"By its mean colour alone, {accuracy:.0%} of the validation pictures are given their "
-        f"right class; guessing would give {1 / len(centres):.0%}."
+        f"The class whose mean colour is nearest is right for {accuracy:.0%} of the validation "
+        f"pictures; guessing would be right for {1 / len(centres):.0%}."
     )

@@ -58,7 +58,7 @@ def ablation_text(runs: pd.DataFrame) -> str:
     return (
         f"All of these trainings have {study.ABLATION_EPOCHS} epochs and are judged on "
         f"{whole['total']} pictures. Two such accuracies may differ by {chance:.1f} points by "
-        f"chance (two standard errors). Worse by more: {named or 'none'}."
+        f"chance (two standard errors). These variants lose more: {named or 'none'}."
     )
 
 
@@ -96,7 +96,7 @@ def size_and_length_text(runs: pd.DataFrame) -> str:
     return (
         f"From {short} to {long} epochs, with cutmix, the mean number of right answers changes by "
         f"{gains(mixed[short], mixed[long])}.\n"
-        f"Cutmix changes it, after {long} epochs, by "
+        f"Cutmix changes this mean, after {long} epochs, by "
         f"{gains(means['without cutmix'][long], mixed[long])}."
     )
 
@@ -135,7 +135,8 @@ def sizes_table(runs: pd.DataFrame) -> pd.DataFrame:
     rows = {}
     for size, widths in WIDTHS.items():
         parameters = count_parameters(BigCatsNet(widths=widths))
-        long = runs[(runs["variant"] == size) & (runs["epochs"] == study.SHIPPED_EPOCHS)]
+        chosen = (runs["variant"] == size) & (runs["epochs"] == study.SHIPPED_EPOCHS)
+        long = study.distinct_starts(runs[chosen])
         row = {
             "parameters": f"{parameters:,}",
             "first fold, each start": starts(long.loc[long["fold"] == 1, "correct"].tolist()),

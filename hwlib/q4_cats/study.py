@@ -86,13 +86,23 @@ def summary_table(summary: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(table).set_index("variant").rename_axis(index=None, columns="variant")
 
 
+def distinct_starts(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs without those that repeat another's seed; one whose seed was not noted counts
+    as a start of its own.
+    """
+    repeated = runs.duplicated(["variant", "seed", "fold", "epochs"]) & runs["seed"].notna()
+    return runs[~repeated]
+
+
 def frontier_runs(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the first fold's runs of the recipe with and without cutmix, at any width, and of the
-    reference, with the name of their line in the figure as ``line``.
+    """Return the first fold's runs of the recipe with and without cutmix, at any width, as long as
+    shipped at most, and of the reference, with the name of their line in the figure as ``line``.
     """
     lines = dict.fromkeys(WITH_CUTMIX, "with cutmix") | dict.fromkeys(
         WITHOUT_CUTMIX, "without cutmix"
     )
+    comparable = (runs["epochs"] <= SHIPPED_EPOCHS) | (runs["variant"] == REFERENCE)
+    runs = distinct_starts(runs[comparable])
     named = runs.assign(line=runs["variant"].map(lines | {REFERENCE: "known solution"}))
     part = named["variant"].str.startswith("without ") & (named["epochs"] == ABLATION_EPOCHS)
     return named[named["line"].notna() & ~part & (named["fold"] == 1)]
@@ -186,7 +196,7 @@ def cross_validation(runs: pd.DataFrame, variant: str = FULL) -> pd.DataFrame:
     first. The table is empty if the run of a fold is missing.
     """
     starts = runs[(runs["variant"] == variant) & (runs["seed"] == 1)]
-    starts = starts.drop_duplicates(["fold", "epochs"])  # one was repeated, with the same seed
+    starts = distinct_starts(starts)
     starts = starts.groupby("epochs").filter(lambda group: group["fold"].nunique() == FOLDS)
     if starts.empty:
         return starts

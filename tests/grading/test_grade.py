@@ -84,6 +84,9 @@ def check_class(kinds: list, tmp_path: Path, graded: Callable) -> None:
 def test_a_class_is_graded_and_the_second_call_does_nothing(tmp_path, graded):
     check_class(SOME, tmp_path, graded)
     out = tmp_path / "graded"
+    pdfs = [path.read_bytes() for path in out.glob("*/homework.pdf")]
+    assert pdfs and all(pdf.startswith(b"%PDF-") for pdf in pdfs)
+    assert (out / "leaderboard.html").read_text().count("/homework.pdf") == len(pdfs)
     before = {name: (out / name).read_bytes() for name in ("leaderboard.csv", "feedback.zip")}
     again = graded()
     assert "6 hand-ins, 0 looked at now" in again.stdout

@@ -6,6 +6,7 @@ from hwlib.grading.hand_ins import GradingError
 from hwlib.grading.points import POINTS, award
 from hwlib.grading.ranking import LEADERBOARD_COLUMNS, duel, on_front, rank_class
 from hwlib.grading.record import Record, read_record, write_record
+from hwlib.grading.results import feedback_page
 from hwlib.grading.rubric import DEFAULT, read_rubric
 from hwlib.grading.similar import find_pairs
 
@@ -70,6 +71,32 @@ def test_points_of_people_are_kept_and_make_the_total(tmp_path):
     path.write_text(f'{header}\n"a, b",99{"," * len(by_people)}\n')
     with pytest.raises(GradingError, match="'99' for a, b, 1 networks, is not from 0 to 15"):
         award(records, RUBRIC, tmp_path)
+
+
+def test_comments_and_the_lines_of_other_hand_ins_are_kept(tmp_path):
+    award([record("early", 80, 10), record("both", 80, 10)], RUBRIC, tmp_path)
+    path = tmp_path / POINTS
+    text = path.read_text(encoding="utf-8-sig")
+    header, *lines = text.splitlines()
+    lines = [f"{line}Well done <b>truly</b>,x" for line in lines]
+    path.write_text("\n".join([f"{header},mine", *lines]) + "\n")
+    awarded = award([record("both", 80, 10), record("late", 80, 10)], RUBRIC, tmp_path)
+    after = path.read_text(encoding="utf-8-sig").splitlines()
+    assert [line.split(",")[0] for line in after] == ["submission", "both", "late", "early"]
+    assert after[0].endswith(",comment,mine") and "truly" in after[3]
+    again = award([record("early", 80, 10)], RUBRIC, tmp_path)
+    assert again["early"].comment.startswith("Well done") and not awarded["late"].comment
+    page = feedback_page(record("early", 80, 10), again["early"], RUBRIC)
+    assert "&lt;b&gt;truly" in page and "Comment" in page
+
+
+def test_a_file_of_points_in_another_encoding_or_without_names_is_refused(tmp_path):
+    (tmp_path / POINTS).write_bytes("submission,comment\nשלום,x\n".encode("cp1255"))
+    with pytest.raises(GradingError, match="not in UTF-8"):
+        award([], RUBRIC, tmp_path)
+    (tmp_path / POINTS).write_text("name,points\na,1\n")
+    with pytest.raises(GradingError, match="no column 'submission'"):
+        award([], RUBRIC, tmp_path)
 
 
 @pytest.mark.parametrize(

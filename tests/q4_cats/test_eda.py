@@ -49,7 +49,7 @@ def test_the_mean_colour_tells_dark_from_bright():
     for part in (train, valid):
         part.images[part.labels == 1] //= 8
     text = eda.colour_baseline(train, valid)
-    assert "100% of the validation pictures" in text and "guessing would give 50%" in text
+    assert "100% of the validation pictures" in text and "guessing would be right for 50%" in text
     colours = eda.colour_statistics(train)
     expected = train.images[train.labels == 0].double().mean((0, 2, 3)) / 255
     assert colours.loc["a", ["red", "green", "blue"]].tolist() == pytest.approx(
