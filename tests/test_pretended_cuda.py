@@ -1,5 +1,6 @@
 """Every path that makes tensors, on pretended CUDA tensors: none may meet one of the CPU's."""
 
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import pytest
@@ -9,7 +10,7 @@ from pretended import CUDA, CountTransfers, pretended_cuda
 from hwlib.common.images import ImageSet
 from hwlib.q3 import experiments, mlp
 from hwlib.q3.stacked import StackedNetwork
-from hwlib.q4_cats import augment, cnn, training
+from hwlib.q4_cats import augment, cnn, evaluation, training
 from hwlib.q4_cats.muon import orthogonalise
 from hwlib.q4_vgg import vgg
 
@@ -76,3 +77,42 @@ def test_vgg16_answers_on_whichever_device_it_lies():
         first = vgg.first_filters(on_gpu, picture)
     assert logits.shape == (2, 1000)
     assert {part.device.type for part in (logits, *first)} == {"cpu"}
+
+
+def test_predictions_and_activation_maps_come_back_to_the_cpu():
+    network, few = cnn.BigCatsNet().to(CUDA), pictures(3)
+    with patch.object(cnn, "as_fractions", lambda x: x):  # which looks at values
+        logits = training.predict(network, few.images)
+    maps = evaluation.class_activation_maps(network, few.images, few.labels)
+    assert logits.shape == (3, 10) and maps.shape == (3, cnn.IMAGE_SIZE, cnn.IMAGE_SIZE)
+    assert {logits.device.type, maps.device.type} == {"cpu"}
+
+
+class AtOnce:
+    """A pool without threads, which would not know that tensors are pretended."""
+
+    def submit(self, function, *arguments):
+        result = function(*arguments)
+        return SimpleNamespace(result=lambda: result)
+
+
+def test_a_training_step_copies_nothing_and_waits_for_nothing():
+    recipe = training.Recipe(epochs=2)
+    state = training.initial_state(cnn.BigCatsNet, pictures(8), recipe, CUDA)
+
+    def backward(loss):
+        for network in state.replicas:
+            for weight in network.parameters():
+                weight.grad = torch.zeros_like(weight)
+
+    train = training.resize_for(pictures(8), 96, CUDA)
+    targets = training.distilled_targets(state, train.labels, recipe)
+    (parts,) = training.batches(train, targets, recipe, recipe.parts)
+    box = augment.Box(3, 4, 50, 96)
+    with patch.object(torch.Tensor, "backward", backward), CountTransfers() as transfers:
+        sums, logits = training.train_step(state, parts, 96, box, AtOnce())
+        training.update_ensemble(state.ensemble, parts, logits, recipe.ensemble_decay)
+        training.update_average(state.average, state.network, 0.9)
+    assert {sums.device, logits.device, state.ensemble.device} == {CUDA}
+    assert {weight.device for weight in state.average.state_dict().values()} == {CUDA}
+    assert transfers.count["transfers"] == 0
