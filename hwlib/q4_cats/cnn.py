@@ -40,7 +40,7 @@ WIDTHS = {  # channels of the stem and of the three stages
     "medium": (8, 24, 32, 48),  # 47,123
     "large": (16, 32, 48, 72),  # 98,855
 }
-SIZE = "large"  # of the network whose weights are handed in beside this file
+SIZE = "medium"  # of the network whose weights are handed in beside this file
 
 
 def conv(

@@ -102,7 +102,7 @@ class Parameters(BaseModel):
     learning_rates: LearningRates = [0.001, 0.01, 0.1]
     mlp_epochs: Epochs = 16
     cnn_epochs: Epochs = 120
-    cnn_size: CnnSize = "large"
+    cnn_size: CnnSize = "medium"
     vgg_weights: Weights = "imagenet"
     output_dir: Location = "out/notebook"
     make_files: bool = False
