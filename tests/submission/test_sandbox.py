@@ -399,7 +399,9 @@ sink.write(subprocess.run(command, input=b"*x*", capture_output=True, check=True
 
 def test_programs_do_not_open_a_way_out(attack, level, world):
     limits = SHORT._replace(programs=True)
-    results = json.loads(attack(TRY_ALL, level, limits, attempts=ESCAPES, **world).output)
+    outcome = attack(TRY_ALL, level, limits, attempts=ESCAPES, **world)
+    assert outcome.output, outcome
+    results = json.loads(outcome.output)
     assert results.keys() == ESCAPES.keys()
     assert "escaped" not in results.values(), results
 
