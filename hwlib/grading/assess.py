@@ -181,7 +181,8 @@ def note_answers(scores: Scores, q4: CatScore, record: Record) -> None:
 
 
 def keep_pdf(chosen: Chosen, folder: Path) -> None:
-    """Write the hand-in's PDF, if it is one, into the folder of its report."""
+    """Write the hand-in's PDF into the folder of its report; one of an earlier hand-in goes."""
+    (folder / PDF).unlink(missing_ok=True)
     pdf = chosen.files.get(".pdf")
     if pdf and pdf.content.startswith(b"%PDF-"):
         folder.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,6 @@ LEFT_BEHIND = {
     "desktop.ini",
     "__pycache__",
     ".ipynb_checkpoints",
-    "previous",  # the last export's files, which an export keeps beside its own
 }
 OTHER_ARCHIVES = {".rar", ".7z", ".gz", ".tar", ".tgz", ".bz2", ".xz"}
 MOST_FILES = 2_000  # of one hand-in

@@ -97,7 +97,7 @@ def award(records: list[Record], rubric: Rubric, out: Path) -> dict[str, Awarded
         }
         rows[name] = {COMMENT: ""} | rows.get(name, {}) | {NAME: name} | cells
     first = [NAME, *(part.name for part in rubric.parts), COMMENT]
-    columns = dict.fromkeys([*first, *(column for row in rows.values() for column in row)])
+    columns = list(dict.fromkeys([*first, *(column for row in rows.values() for column in row)]))
     table = io.StringIO(newline="")
     writer = csv.DictWriter(table, columns, restval="", lineterminator="\n")
     writer.writeheader()

@@ -27,6 +27,7 @@ from hwlib.pdf.compiler import compile_document, pictures_of
 from hwlib.pdf.document import Document, TitleBlock, find_facts, read_cells, read_document
 from hwlib.pdf.errors import PdfError, show_as_sentence
 from hwlib.pdf.fonts import (
+    ZERO_WIDTH_SPACE,
     replace_characters,
     replace_surrogates,
     replace_unprintable,
@@ -128,7 +129,7 @@ class TypstPDFExporter(Exporter):
         metadata = resources.get("metadata", {})
         folder = Path(metadata.get("path") or ".")
         name = str(metadata.get("name") or "Notebook")
-        printable = replace_characters(name, unprintable(name))
+        printable = replace_characters(name, unprintable(name)).replace(ZERO_WIDTH_SPACE, "")
         return read_document(nb, printable, folder, Switches.of(self.config))
 
     def describe(self, nb: NotebookNode, resources: Any = None) -> Document:

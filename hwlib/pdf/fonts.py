@@ -27,6 +27,7 @@ BUNDLED = [
 ]  # what the text fonts that Typst brings can print, these can, and much more
 INVISIBLE = {"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"}  # categories without glyphs of their own
 SURROGATE = re.compile("[\ud800-\udfff]")
+ZERO_WIDTH_SPACE = "\u200b"
 SELECTORS = {*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}  # they choose between glyphs
 
 
@@ -53,7 +54,8 @@ def replace_characters(text: str, characters: list[str]) -> str:
     """Return a text with these characters as ``U+...``, with a space of no width on either side: a
     dollar beside one is not beside a digit, and a line may end there.
     """
-    return text.translate({ord(c): f"\u200bU+{ord(c):04X}\u200b" for c in characters})
+    space = ZERO_WIDTH_SPACE
+    return text.translate({ord(c): f"{space}U+{ord(c):04X}{space}" for c in characters})
 
 
 def strings_in(node: object) -> Iterator[str]:

@@ -9,8 +9,9 @@ from hwlib.pdf.pandoc import HTML
 
 LONGEST_HTML = 1_000_000  # characters of a table that pandoc reads whole
 KEPT_ROWS = (150, 50)  # the first and the last of a longer table, as in templates/tables.lua
-MOST_ROWS = 2000  # that all long tables keep together: a row of ten cells takes Typst 0.1 MB
-FEWEST_ROWS = (35, 11)  # that each keeps; Typst takes more memory for those that it measures
+MOST_ROWS = 2000  # that long tables keep together: a row of ten cells takes Typst 0.2 MB
+# A table of fewer rows would be measured (templates/tables.typ), which takes more memory than rows.
+FEWEST_ROWS = (35, 11)
 ROW = re.compile(r"<tr\b", re.IGNORECASE)
 
 

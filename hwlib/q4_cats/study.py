@@ -31,7 +31,7 @@ NOT_KEPT = (  # trained with code that was not kept
 )
 WITH_CUTMIX = ("width 1/2", "medium with cutmix", "large", "width 3/2")  # by size
 WITHOUT_CUTMIX = ("small", "width 1/2 without cutmix", "medium", "without cutmix")
-# Pictures of the first fold, by index, that show something else than their label says, to the eye.
+# Pictures of the first fold, by index, that do not show what their label says, judged by eye.
 MISLABELLED = {
     2: ("AFRICAN LEOPARD/008.jpg", "jaguar"),
     8: ("AFRICAN LEOPARD/040.jpg", "jaguar"),
@@ -163,7 +163,12 @@ def picture_by_picture(one: pd.Series, other: pd.Series) -> Difference:
     wrong, others = set(one["wrong"]), set(other["wrong"])
     only_first, only_second = len(others - wrong), len(wrong - others)
     p_value = mcnemar(only_first, only_second)
-    return Difference(one["variant"], other["variant"], only_first, only_second, p_value)
+    return Difference(run_name(one), run_name(other), only_first, only_second, p_value)
+
+
+def run_name(run: pd.Series) -> str:
+    """Return what tells a run from all others."""
+    return f"{run['variant']}, seed {run['seed']:.0f}, fold {run['fold']}, {run['epochs']} epochs"
 
 
 def never_right(runs: pd.DataFrame) -> list[int]:
@@ -185,7 +190,7 @@ def never_right_text(runs: pd.DataFrame) -> str:
     return (
         f"Of the first fold's {total} pictures, {len(pictures)} were classified wrongly by all "
         f"{len(noted)} stored trainings whose answers are kept, of every size. At least {others} "
-        "of these show something else than their label says."
+        "of these do not show what their label says, judged by eye."
     )
 
 
@@ -239,8 +244,8 @@ def record_text(runs: pd.DataFrame) -> str:
         "duplicates are in the same fold. Choices were made on fold 1 alone.\n\n"
         f"{markdown_table(table[columns.split()])}\n\n"
         "## Pictures that no network classifies correctly\n\n"
-        f"{never_right_text(runs)} So says the eye: "
-        f"{'; '.join(f'{path} shows a {animal}' for path, animal in shown)}.\n\n"
+        f"{never_right_text(runs)} They, and what they show: "
+        f"{', '.join(f'{path} ({animal})' for path, animal in shown)}.\n\n"
         "## The same pictures, one by one\n\n"
         "For runs whose wrong answers are stored: how many pictures only the first, only the "
         "second of two classifies correctly, and the p-value of McNemar's exact test.\n\n"

@@ -2,7 +2,9 @@ import math
 
 import pytest
 
-from hwlib.grading.hand_ins import GradingError
+from hwlib.grading.assess import keep_pdf
+from hwlib.grading.choice import Chosen
+from hwlib.grading.hand_ins import GradingError, Member
 from hwlib.grading.points import POINTS, award
 from hwlib.grading.ranking import LEADERBOARD_COLUMNS, duel, on_front, rank_class
 from hwlib.grading.record import Record, read_record, write_record
@@ -88,6 +90,13 @@ def test_comments_and_the_lines_of_other_hand_ins_are_kept(tmp_path):
     assert again["early"].comment.startswith("Well done") and not awarded["late"].comment
     page = feedback_page(record("early", 80, 10), again["early"], RUBRIC)
     assert "&lt;b&gt;truly" in page and "Comment" in page
+
+
+def test_a_pdf_that_is_no_longer_handed_in_goes(tmp_path):
+    pdf = Member("a.pdf", b"%PDF-1.7")
+    for files, kept in (({".pdf": pdf}, True), ({".pdf": Member("a.pdf", b"<html>")}, False)):
+        keep_pdf(Chosen(files, (), [], []), tmp_path / "a")
+        assert (tmp_path / "a" / "homework.pdf").is_file() == kept
 
 
 def test_a_file_of_points_in_another_encoding_or_without_names_is_refused(tmp_path):
