@@ -36,7 +36,6 @@ class Limits(NamedTuple):
     memory: int = 4 << 30  # bytes in use by all of its processes
     output: int = 1 << 20  # bytes
     threads: int = os.cpu_count() or 1  # that compute
-    programs: bool = False  # whether a function may start programs such as pandoc
 
 
 def python_folders() -> list[str]:

@@ -27,7 +27,7 @@ PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_NO_NEW_PRIVS = 1, 15, 38
 CAPABILITY_VERSION = 0x20080522
 
 LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 446
-EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
+WRITE_FILE, READ_FILE, READ_DIR = 2, 4, 8
 FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16, 9: 17}  # how many a version of Landlock knows
 NETWORK_RIGHTS = {1: 0, 4: 2, 10: 4}
 SCOPES = {1: 0, 6: 2}  # abstract sockets and signals
@@ -49,12 +49,6 @@ SYSTEM_CALLS = """
     rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall eventfd2
     nanosleep clock_nanosleep clock_gettime clock_getres gettimeofday time times getrandom
     getpid gettid getuid geteuid getgid getegid getrlimit getrusage sysinfo uname get_mempolicy
-"""
-# What a process needs besides to start programs, and what pandoc calls.
-PROGRAM_CALLS = """
-    clone fork vfork execve wait4 waitid chdir select pselect6 open openat ioctl
-    epoll_create1 epoll_ctl epoll_wait epoll_pwait timerfd_create timerfd_settime
-    timer_create timer_settime timer_delete getppid
 """
 SAFE_FCNTL = (0, 1, 2, 3, 4, 1030, 1032)  # copies, flags, a pipe's size; no owner for signals
 
@@ -82,13 +76,12 @@ class Comparison(ctypes.Structure):
 class Orders(NamedTuple):
     """What ``sandbox`` asks of this process."""
 
-    target: str | list[str]  # "module:function" that takes (source, sink), or a command
+    target: str  # "module:function" that takes (source, sink)
     package: str  # the folder of hwlib
     folders: list[str]  # further folders that modules are imported from
     readable: list[str]  # files and folders that may be read, for Landlock
     memory: int  # bytes of address space, and
     cpu_seconds: int  # of one process
-    programs: bool  # whether it may start other programs
     landlock: bool
     seccomp: bool
     linux: bool
@@ -142,7 +135,7 @@ def known(rights: dict[int, int], version: int) -> int:
     return (1 << max(count for since, count in rights.items() if since <= version)) - 1
 
 
-def restrict_files(readable: Iterable[str], programs: bool) -> None:
+def restrict_files(readable: Iterable[str]) -> None:
     """Let Landlock refuse all files but those below ``readable``, which may be read; refuse TCP,
     signals and sockets to the outside as far as the kernel's version of Landlock can.
     """
@@ -152,13 +145,12 @@ def restrict_files(readable: Iterable[str], programs: bool) -> None:
     ruleset = struct.pack("QQQ", *rights)
     size = ctypes.c_size_t(len(ruleset))
     rules = checked(library.syscall(LANDLOCK_CREATE_RULESET, ruleset, size, 0))
-    run = EXECUTE if programs else 0
     for path in readable:
         try:
             opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except OSError:  # what is not there cannot be read either
             continue
-        allowed = READ_FILE | run | (READ_DIR if Path(path).is_dir() else 0)
+        allowed = READ_FILE | (READ_DIR if Path(path).is_dir() else 0)
         if path == os.devnull:
             allowed = READ_FILE | WRITE_FILE
         rule = struct.pack("=Qi", allowed, opened)
@@ -182,7 +174,7 @@ def conditions() -> list[Condition]:
     ]
 
 
-def restrict_system_calls(programs: bool) -> None:
+def restrict_system_calls() -> None:
     """Let the kernel refuse all system calls but those that computing needs, in all threads."""
     library = ctypes.CDLL("libseccomp.so.2")
     library.seccomp_init.restype = ctypes.c_void_p
@@ -205,11 +197,10 @@ def restrict_system_calls(programs: bool) -> None:
     set_attribute(NO_SPECULATION_PENALTY, 1)  # these two make it faster, if the kernel can
     set_attribute(OPTIMIZE, 2)
     add_rule(ERRNO | errno.ENOSYS, "clone3")  # the C library then calls clone, which can be judged
-    for name in (SYSTEM_CALLS + PROGRAM_CALLS * programs).split():
+    for name in SYSTEM_CALLS.split():
         add_rule(ALLOW, name)
     for call, argument, mask, value in conditions():
-        if not (programs and call in PROGRAM_CALLS.split()):
-            add_rule(ALLOW, call, Comparison(argument, MASKED_EQUAL, mask, value))
+        add_rule(ALLOW, call, Comparison(argument, MASKED_EQUAL, mask, value))
     if (result := library.seccomp_load(state)) < 0:
         raise OSError(-result, "seccomp_load")
 
@@ -224,10 +215,10 @@ def lock(orders: Orders) -> None:
             give_up_privileges()
         if orders.landlock:
             step = "Landlock"
-            restrict_files(orders.readable, orders.programs)
+            restrict_files(orders.readable)
         if orders.seccomp:
             step = "seccomp"
-            restrict_system_calls(orders.programs)
+            restrict_system_calls()
     except Exception as error:  # whatever it is, nothing runs
         print(f"{step} cannot be used here: {error}", file=sys.stderr, flush=True)
         os._exit(REFUSED)
@@ -259,16 +250,13 @@ def run_function(target: str, sink: BinaryIO) -> NoReturn:
 
 
 def give_up_rights() -> None:
-    """Lock this process in as ordered, then run the function or the command."""
+    """Lock this process in as ordered, then run the function."""
     orders = Orders(**json.loads(sys.argv[1]))
     sys.argv[1:] = []
     sys.path.insert(0, str(Path(orders.package).parent))
     importlib.import_module("hwlib")  # the folder beside it, which may hold data, stays closed
     sys.path[:1] = []
     sys.path += orders.folders
-    if isinstance(orders.target, list):
-        lock(orders)
-        os.execv(orders.target[0], orders.target)  # noqa: S606 - the judge's own command
     sink = take_over_output()
     lock(orders)
     run_function(orders.target, sink)

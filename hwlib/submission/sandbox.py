@@ -84,19 +84,16 @@ class Outcome(NamedTuple):
     level: Level
 
 
-def inner_command(
-    target: str | Sequence[str], limits: Limits, level: Level, readable: Sequence[Path]
-) -> list[str]:
+def inner_command(target: str, limits: Limits, level: Level, readable: Sequence[Path]) -> list[str]:
     """Return the command that locks itself in further, and then runs the target."""
     folders = [str(path) for path in readable]
     orders = lockdown.Orders(
-        target=target if isinstance(target, str) else list(target),
+        target=target,
         package=str(PACKAGE),
         folders=folders,
         readable=[*SYSTEM, *KERNEL, *python_folders(), *folders],
         memory=limits.memory + LIBRARIES,
         cpu_seconds=int(limits.seconds * limits.threads) + 1,
-        programs=limits.programs or not isinstance(target, str),
         landlock=level.landlock,
         seccomp=level.seccomp,
         linux=sys.platform == "linux",
@@ -268,7 +265,7 @@ def reason_of(status: int, messages: str) -> str:
 
 
 def run_confined(
-    target: str | Sequence[str],
+    target: str,
     data: bytes = b"",
     limits: Limits = USUAL,
     *,
@@ -276,11 +273,11 @@ def run_confined(
     level: Level | None = None,
     trust: bool = False,
 ) -> Outcome:
-    """Run a function or a command over bytes, locked in, and return what came of it.
+    """Run a function over bytes, locked in, and return what came of it.
 
     Args:
         target: ``"module:function"``, which is called with a stream of ``data`` and a stream for
-            its answer, or a command: its program's path and its arguments.
+            its answer.
         data: all that the target gets, on standard input.
         limits: what it may use.
         readable: folders that it may read besides Python's own, and import modules from.

@@ -13,7 +13,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import psutil
-import pypandoc
 import pytest
 from support import ROOT
 
@@ -379,31 +378,6 @@ run_confined("sleeper:main", b"", Limits(300), readable=[Path({str(tmp_path)!r})
     judge.send_signal(signal.SIGKILL)
     judge.wait()
     assert not left_over(tmp_path)
-
-
-def test_a_command_reads_and_writes_streams(level):
-    pandoc = [pypandoc.get_pandoc_path(), "--sandbox", "-f", "markdown", "-t", "typst"]
-    outcome = run_confined(pandoc, b"*x* and $a^2$", SHORT, level=level)
-    assert outcome.reason == "", outcome
-    assert outcome.output.decode().strip() == "#emph[x] and $a^2$"
-
-
-def test_a_function_may_start_programs_if_it_is_said(attack, level):
-    body = f"""
-import subprocess
-command = [{pypandoc.get_pandoc_path()!r}, "--sandbox", "-t", "typst"]
-sink.write(subprocess.run(command, input=b"*x*", capture_output=True, check=True).stdout)"""
-    outcome = attack(body, level, SHORT._replace(programs=True))
-    assert outcome.output == b"#emph[x]\n", outcome
-
-
-def test_programs_do_not_open_a_way_out(attack, level, world):
-    limits = SHORT._replace(programs=True)
-    outcome = attack(TRY_ALL, level, limits, attempts=ESCAPES, **world)
-    assert outcome.output, outcome
-    results = json.loads(outcome.output)
-    assert results.keys() == ESCAPES.keys()
-    assert "escaped" not in results.values(), results
 
 
 def test_without_a_lock_nothing_runs_unless_it_is_trusted(tmp_path):
