@@ -31,6 +31,8 @@ from hwlib.pdf.pictures import PictureFile
 from hwlib.pdf.receipt import FILE, Standard, write_receipt
 
 SHORT_TEXT = 15  # lines
+SHORT_PROSE = 800  # characters
+MOST_SENTENCES = 4  # outputs of prose in a row that stay with what they speak of
 MOST_COMPILES = 150  # in search of what Typst cannot set
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -53,8 +55,40 @@ def introduces(lines: list[Line]) -> bool:
     return len(lines) <= SHORT_TEXT and lines[-1].text.rstrip().endswith(":")
 
 
-def typst_data(block: Block) -> dict[str, Any]:
-    """Return what ``templates/notebook.typ`` reads of a block; ``kind`` is a function there."""
+def is_shown(block: Block) -> bool:
+    """Return whether an output is a figure or a table."""
+    is_table = isinstance(block, MarkupBlock) and block.is_output and block.markup.tables > 0
+    return is_table or isinstance(block, FigureBlock)
+
+
+def is_sentence(block: Block) -> bool:
+    """Return whether an output is a little prose and nothing else."""
+    return (
+        isinstance(block, MarkupBlock)
+        and block.is_output
+        and len(block.text) <= SHORT_PROSE
+        and not (block.markup.tables or block.pictures)
+    )
+
+
+def spoken_of(blocks: list[Block]) -> list[bool]:
+    """Return for each block whether it is a sentence about the next figure or table of its cell; a
+    page's end does not part the two.
+    """
+    stays = [False] * len(blocks)
+    for shown, block in enumerate(blocks):
+        before = range(shown - 1, max(-1, shown - 1 - MOST_SENTENCES), -1)
+        for place in before if is_shown(block) else ():
+            if blocks[place].cell != block.cell or not is_sentence(blocks[place]):
+                break
+            stays[place] = True
+    return stays
+
+
+def typst_data(block: Block, stays: bool = False) -> dict[str, Any]:
+    """Return what ``templates/notebook.typ`` reads of a block; ``kind`` is a function there. An
+    output that ``stays`` is on one page with what follows.
+    """
     match block:
         case CodeBlock():
             kind = {"kind": "code", "count": block.count, "sticky": block.sticky}
@@ -76,7 +110,8 @@ def typst_data(block: Block) -> dict[str, Any]:
             pictures = {source: picture.name for source, picture in block.pictures.items()}
             content: dict[str, Any] = {"markup": block.markup.markup, "pictures": pictures}
             content["formulas"] = [formula_data(formula) for formula in block.formulas]
-            return {"kind": "output" if block.is_output else "markdown"} | content
+            kind = {"kind": "output", "sticky": stays} if block.is_output else {"kind": "markdown"}
+            return kind | content
     assert_never(block)
 
 
@@ -109,7 +144,8 @@ class Compiler:
         data = asdict(document.title_block) | {"language": document.facts.language}
         data["keywords"] = [f"sha256:{document.facts.hash}"]
         data["heading"] = typst_data(document.heading) if document.heading else None
-        data["blocks"] = [typst_data(block) for block in blocks]
+        pairs = zip(blocks, spoken_of(blocks), strict=True)
+        data["blocks"] = [typst_data(block, stays) for block, stays in pairs]
         receipt = write_receipt(document, standard)
         (self.folder / "document.json").write_text(json.dumps(data), encoding="utf-8")
         (self.folder / FILE).write_text(receipt.to_json(), encoding="utf-8")

@@ -21,7 +21,7 @@ def line_comparison(network: ToyNetwork, function: TensorFunction, name: str) ->
     """Draw a network of one input: its hidden values, and its output over the function's graph."""
     x = torch.linspace(-3, 3, 121, dtype=torch.float64).unsqueeze(1)
     hidden = network.hidden(x)
-    fig, (left, right) = new_figure(1, 2, 7.2, 1.9)
+    fig, (left, right) = new_figure(1, 2, 7.2, 1.7)
     for unit in range(hidden.shape[1]):
         left.plot(x, hidden[:, unit], label=f"$h_{unit + 1}$")
     right.plot(x, network(x), label="network s")
@@ -34,25 +34,27 @@ def line_comparison(network: ToyNetwork, function: TensorFunction, name: str) ->
 
 
 def surface_comparison(network: ToyNetwork, function: TensorFunction, name: str) -> Figure:
-    """Draw a network of two inputs: its contours, the function's, and the difference."""
+    """Draw a network of two inputs: its values with contours, and those of the function."""
     x = plane(-3, 3)
-    surfaces = {"network s": network(x), name: function(x), "difference": network(x) - function(x)}
-    fig, axes = new_figure(1, 3, 7.2, 2.0)
-    for ax, (title, values), limit in zip(axes, surfaces.items(), (3, 3, 1), strict=True):
+    horizontal, vertical = x.T.view(2, 101, 101)
+    scale: dict[str, Any] = {"extent": (-3, 3, -3, 3), "vmin": -3, "vmax": 3}
+    fig, axes = new_figure(1, 2, 5.4, 1.9)
+    for ax, (title, values) in zip(
+        axes, [("network s", network(x)), (name, function(x))], strict=True
+    ):
         square = values.view(101, 101)
-        scale: dict[str, Any] = {"extent": (-3, 3, -3, 3), "vmin": -limit, "vmax": limit}
         image = show_values(ax, square, origin="lower", **scale)
-        fig.colorbar(image, ax=ax, shrink=0.8, label="value")
+        ax.contour(
+            horizontal, vertical, square, levels=range(-2, 3), colors="white", linewidths=0.7
+        )
         ax.set(title=title, xlabel="$x_1$", ylabel="$x_2$")
-        if title != "difference":
-            horizontal, vertical = x.T.view(2, 101, 101)
-            ax.contour(horizontal, vertical, square, levels=6, colors="white", linewidths=0.7)
-    return finish(fig, "The network's output, the function, and their difference.")
+    fig.colorbar(image, ax=axes, label="value")
+    return finish(fig, "The network's output and the function, with contours at whole numbers.")
 
 
 def distance_scatter(network: ToyNetwork, function: TensorFunction, name: str, x: Tensor) -> Figure:
     """Draw output against function at the points x (N, D); equality is the diagonal."""
-    fig, (ax,) = new_figure(1, 1, 3.4, 2.0)
+    fig, (ax,) = new_figure(1, 1, 3.4, 1.8)
     limit = function(x).max().item()
     ax.plot([0, limit], [0, limit], color="black", linestyle="-", linewidth=0.8, label="equality")
     label = f"{len(x)} random points"
@@ -65,7 +67,7 @@ def distance_scatter(network: ToyNetwork, function: TensorFunction, name: str, x
 def output_plane(network: ToyNetwork) -> Figure:
     """Draw the output over the square of two inputs, and the rounded output at its corners."""
     low, high = -0.25, 1.25
-    fig, (ax,) = new_figure(1, 1, 3.4, 2.1)
+    fig, (ax,) = new_figure(1, 1, 3.4, 1.9)
     values = network(plane(low, high)).view(101, 101)
     extent = (low, high, low, high)
     image = show_values(ax, values, origin="lower", extent=extent, vmin=0, vmax=1)

@@ -27,18 +27,17 @@ def activations(
 ) -> Figure:
     """Draw each function beside its derivative, from -6 to 6, and softmax's Jacobian (N, N)."""
     x = torch.linspace(-6, 6, 241)
-    fig, (*axes, last) = new_figure(1, len(functions) + 1, 2.4 * (len(functions) + 1), 2.1)
+    fig, (*axes, last) = new_figure(1, len(functions) + 1, 2.4 * (len(functions) + 1), 2.0)
     for ax, (name, (function, derivative)) in zip(axes, functions.items(), strict=True):
         ax.plot(x, function(x), label="function")
         ax.plot(x, derivative(x), label="derivative")
         ax.set(xlabel="x", ylabel="value", title=name)
     limit, places = jacobian.abs().max().item(), range(len(jacobian))
-    scale: dict[str, Any] = {"cmap": "PuOr", "vmin": -limit, "vmax": limit}
-    image = show_values(last, jacobian, "{:.2f}".format, fontsize=7.5, **scale)
+    scale: dict[str, Any] = {"cmap": "PuOr", "vmin": -limit, "vmax": limit, "aspect": "auto"}
+    show_values(last, jacobian, "{:.2f}".format, fontsize=7.5, **scale)
     last.set(title="Jacobian of softmax", xlabel="k", ylabel="i")
     last.set_xticks(places, [str(k + 1) for k in places])
     last.set_yticks(places, [str(i + 1) for i in places])
-    fig.colorbar(image, ax=last, label="derivative")
     legend_above(fig, axes[0])
     caption = (
         f"The functions {' and '.join(functions)} with their derivatives, and the Jacobian of "
@@ -49,7 +48,7 @@ def activations(
 
 def learning_rates(histories: dict[float, History]) -> Figure:
     """Draw loss and accuracy by split against the epoch, one curve for each rate."""
-    fig, axes = new_figure(2, 2, 7.2, 3.9)
+    fig, axes = new_figure(2, 2, 7.2, 3.4)
     for pair, (quantity, unit) in zip((axes[:2], axes[2:]), UNITS.items(), strict=True):
         for ax, split in zip(pair, ("train", "test"), strict=True):
             curves = zip(sorted(histories.items()), cycle("osD^v"), strict=False)
@@ -73,7 +72,7 @@ def learning_rate_range(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw training loss and accuracy against the learning rate (log axis), one curve for each
     start. The rate of the lowest loss from the first start is marked.
     """
-    fig, (left, right) = new_figure(1, 2, 7.2, 2.4)
+    fig, (left, right) = new_figure(1, 2, 7.2, 2.2)
     for (name, table), marker in zip(tables.items(), "os", strict=True):
         left.loglog(table["lr"], table["train_loss"], marker=marker, markersize=3, label=name)
         right.semilogx(table["lr"], table["train_accuracy"], marker=marker, markersize=3)

@@ -11,6 +11,9 @@ from torch.nn import functional as F
 from hwlib.common.data import BigCats
 from hwlib.common.images import ImageSet
 
+# Two unrelated photographs rarely correlate beyond 0.9; a recompressed copy stays above 0.99.
+ALIKE = 0.93  # correlation beyond which two pictures count as near-duplicates
+
 
 def class_counts(cats: BigCats) -> pd.DataFrame:
     """Return the number of images of each class (rows) in each split (columns), with the sums."""
@@ -102,31 +105,33 @@ def thumbnails(images: Tensor) -> Tensor:
     return F.normalize(small - small.mean(dim=1, keepdim=True), dim=1)
 
 
-def near_duplicates(
-    first: ImageSet, second: ImageSet, threshold: float = 0.95
-) -> list[tuple[int, int, float]]:
-    """Return pairs (index in first, index in second, correlation) of pictures that correlate beyond
-    ``threshold``, as they are or mirrored, the closest first.
+def correlations(first: ImageSet, second: ImageSet) -> Tensor:
+    """Return how far each picture of the first set correlates with each of the second one, as it is
+    or mirrored, (N, M); within one set each pair counts once, and all others are 0.
     """
-    # Two unrelated photographs rarely correlate beyond 0.9; a recompressed copy stays above 0.99.
-    correlation = torch.maximum(
+    matrix = torch.maximum(
         thumbnails(first.images) @ thumbnails(second.images).T,
         thumbnails(first.images) @ thumbnails(second.images.flip(-1)).T,
     )
-    pairs = (correlation > threshold).nonzero().tolist()
-    return sorted(((i, j, correlation[i, j].item()) for i, j in pairs), key=lambda pair: -pair[2])
+    return matrix.triu(diagonal=1) if first is second else matrix
+
+
+def near_duplicates(first: ImageSet, second: ImageSet) -> Tensor:
+    """Return pairs (index in first, index in second) of pictures that correlate beyond ``ALIKE``,
+    (P, 2).
+    """
+    return (correlations(first, second) > ALIKE).nonzero()
 
 
 def duplicates_table(cats: BigCats) -> pd.DataFrame:
     """Count near-duplicates between splits and within training, with the highest correlation."""
     rows = {}
     for names in ("train", "valid"), ("train", "test"), ("valid", "test"), ("train", "train"):
-        first, second = (getattr(cats, name) for name in names)
-        pairs = near_duplicates(first, second)
-        if first is second:
-            pairs = [pair for pair in pairs if pair[0] < pair[1]]
-        highest = f"{pairs[0][2]:.3f}" if pairs else "–"
-        rows[" – ".join(names)] = {"pairs": len(pairs), "highest correlation": highest}
+        matrix = correlations(*(getattr(cats, name) for name in names))
+        rows[" – ".join(names)] = {
+            "pairs": int((matrix > ALIKE).sum()),
+            "highest correlation": f"{matrix.max().item():.3f}",
+        }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
@@ -137,7 +142,7 @@ def twins_text(table: pd.DataFrame) -> str:
         "No picture of one split has a near-duplicate in another: copies do not flatter the test "
         "accuracy."
         if not across
-        else f"{across} pairs lie across splits: the test accuracy may be a little too high."
+        else f"Pairs across splits: {across}. The test accuracy may be a little too high."
     )
     return f"{flattered} Pairs within the training set: {within}."
 

@@ -11,15 +11,14 @@ from torch import Tensor
 from hwlib.common.images import ImageSet
 from hwlib.q4_cats.eda import near_duplicates
 
-ALIKE = 0.93  # correlation from which two pictures count as near-duplicates
 FOLDS = 5
 
 
 def twin_groups(images: ImageSet) -> Tensor:
     """Return group numbers (N,): near-duplicates, directly or by other pictures, share one."""
     count = len(images.labels)
-    pairs = np.array([pair[:2] for pair in near_duplicates(images, images, ALIKE)]).T
-    links = coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(count, count))
+    first, second = near_duplicates(images, images).T.numpy()
+    links = coo_array((np.ones(len(first)), (first, second)), shape=(count, count))
     return torch.from_numpy(connected_components(links, directed=False)[1])
 
 

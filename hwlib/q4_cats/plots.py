@@ -43,7 +43,7 @@ def sample_grid(part: ImageSet) -> Figure:
 def class_colours(statistics: pd.DataFrame) -> Figure:
     """Draw each class's mean colour as a bar as long as it is bright, with its deviation."""
     colours = statistics[["red", "green", "blue"]]
-    fig, (ax,) = new_figure(1, 1, 6.0, 2.0)
+    fig, (ax,) = new_figure(1, 1, 6.0, 1.8)
     ax.barh(
         class_labels(statistics.index),
         colours.mean(axis=1),
@@ -63,7 +63,7 @@ def class_colours(statistics: pd.DataFrame) -> Figure:
 def confusion(score: Score, class_names: list[str]) -> Figure:
     """Draw the confusion matrix with its counts; empty cells are left blank."""
     counts, names = confusion_matrix(score), class_labels(class_names)
-    fig, (ax,) = new_figure(1, 1, 4.9, 3.0)
+    fig, (ax,) = new_figure(1, 1, 4.9, 2.5)
     image = show_values(ax, counts, lambda n: str(n or ""), dark=0.5, cmap="Blues", vmin=0)
     ax.set(xlabel="predicted class", ylabel="true class")
     ax.set_xticks(range(len(names)), names, rotation=40, ha="right")
@@ -123,7 +123,7 @@ def accuracy_by_size(summary: pd.DataFrame) -> Figure:
     """Draw held-out accuracy with its 95% interval against the number of parameters (log axis), one
     line for each recipe and length of the training, and the front: the best for the parameters.
     """
-    fig, (ax,) = new_figure(1, 1, 6.4, 3.2)
+    fig, (ax,) = new_figure(1, 1, 6.4, 2.8)
     best = study.front(summary)
     sizes = [*best["parameters"], summary["parameters"].max()]
     heights = [*best["accuracy"], best["accuracy"].max()]

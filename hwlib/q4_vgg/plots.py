@@ -1,5 +1,7 @@
 """Figures of Question 4.II: pictures, what preprocessing makes of them, filters, responses."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from matplotlib.figure import Figure
@@ -13,7 +15,7 @@ BINS = np.linspace(-2.2, 2.8, 51)  # of normalised values, a tenth each
 
 def picture_row(pictures: list[Picture]) -> Figure:
     """Show pictures as their files hold them, with name and size."""
-    fig, axes = new_figure(1, len(pictures), 2.8 * len(pictures), 1.8)
+    fig, axes = new_figure(1, len(pictures), 2.6 * len(pictures), 1.6)
     for ax, (name, image) in zip(axes, pictures, strict=True):
         pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
         show_picture(ax, pixels, f"{name}, {image.width} × {image.height}")
@@ -39,13 +41,13 @@ def preprocessed(pictures: list[Picture]) -> Figure:
 
 def filter_responses(first: Responses) -> Figure:
     """Show each filter's colour planes as numbers and shades, and its response to the picture."""
-    fig, axes = new_figure(len(first.filters), 4, 6.4, 1.35 * len(first.filters))
+    fig, axes = new_figure(len(first.filters), 4, 6.4, 1.1 * len(first.filters))
     limit = first.filters.abs().max().item()
+    shades: dict[str, Any] = {"cmap": "PuOr", "vmin": -limit, "vmax": limit, "aspect": "auto"}
     for n, (weights, response) in enumerate(zip(first.filters, first.responses, strict=True)):
         *planes, last = axes[4 * n : 4 * n + 4]
         for ax, plane, name in zip(planes, weights, CHANNELS, strict=True):
-            text = "{:.2f}".format
-            show_values(ax, plane, text, fontsize=8, cmap="PuOr", vmin=-limit, vmax=limit)
+            show_values(ax, plane, "{:.2f}".format, fontsize=8, **shades)
             ax.set_title(f"filter {n + 1}, {name}", fontsize=8)
         strongest = response.abs().quantile(0.99).item()
         image = show_values(last, response, cmap="gray", vmin=-strongest, vmax=strongest)

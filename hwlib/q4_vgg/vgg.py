@@ -183,13 +183,18 @@ def top_five_table(pictures: list[Picture], logits: Tensor) -> pd.DataFrame:
     return pd.DataFrame(columns, index=range(1, 6)).rename_axis(columns="rank")
 
 
+def two_places(value: float) -> str:
+    """Return a number with two digits after the point, and no minus before zero."""
+    return f"{round(value, 2) + 0.0:.2f}"
+
+
 def logits_table(pictures: list[Picture], logits: Tensor) -> pd.DataFrame:
     """Return number and range of each picture's logits, and what they sum to as probabilities."""
     columns = {
-        "logits": [logits.shape[1]] * len(logits),
-        "lowest": [f"{value:.2f}" for value in logits.amin(1)],
-        "mean": [f"{value:.2f}" for value in logits.mean(1)],
-        "highest": [f"{value:.2f}" for value in logits.amax(1)],
+        "classes": [logits.shape[1]] * len(logits),
+        "lowest logit": [two_places(value) for value in logits.amin(1).tolist()],
+        "mean": [two_places(value) for value in logits.mean(1).tolist()],
+        "highest": [two_places(value) for value in logits.amax(1).tolist()],
         "sum of probabilities": [f"{value:.6f}" for value in logits.softmax(1).sum(1)],
     }
     return pd.DataFrame(columns, index=[picture.name for picture in pictures])
@@ -246,7 +251,7 @@ def filter_table(responses: Responses) -> pd.DataFrame:
     table["bias"] = responses.biases.numpy()
     table["mean response"] = responses.responses.mean(dim=(1, 2)).numpy()
     table["deviation"] = responses.responses.std(dim=(1, 2)).numpy()
-    table = (table.astype(float).round(2) + 0.0).map("{:.2f}".format)  # no -0.0
+    table = table.astype(float).map(two_places)
     table["answers to"] = [filter_meaning(weights) for weights in responses.filters]
     return table.set_axis([f"filter {n}" for n in range(1, len(table) + 1)])
 

@@ -13,21 +13,20 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+from click.testing import CliRunner
 from grading import attacks, classes
 from grading.attacks import all_attacks
 from grading.classes import write_hand_in
 from PIL import Image
 from support import ROOT, STEM, listen_to_ctrl_c, run_hwlib, wait_until
 
+from hwlib.cli import main
 from hwlib.grading.hand_ins import HandIn
 from hwlib.grading.runner import holds
 from hwlib.q4_cats.cnn import CLASS_NAMES
 
 PWNED = Path("/tmp/hw-pwned-grade")
-SOME = [
-    classes.honest, classes.from_a_mac, classes.checkpoint, classes.other_size,
-    classes.endless, classes.writes_files,
-]  # fmt: skip
+SOME = [classes.honest, classes.checkpoint, classes.endless, classes.writes_files]
 
 
 @pytest.fixture(scope="module")
@@ -89,15 +88,16 @@ def test_a_class_is_graded_and_the_second_call_does_nothing(tmp_path, graded):
     assert (out / "leaderboard.html").read_text().count("/homework.pdf") == len(pdfs)
     before = {name: (out / name).read_bytes() for name in ("leaderboard.csv", "feedback.zip")}
     again = graded()
-    assert "6 hand-ins, 0 looked at now" in again.stdout
+    assert "4 hand-ins, 0 looked at now" in again.stdout
     assert {name: (out / name).read_bytes() for name in before} == before
     write_hand_in(classes.compiled, 9, tmp_path / "class")
-    assert "7 hand-ins, 1 looked at now" in graded().stdout
+    assert "5 hand-ins, 1 looked at now" in graded().stdout
 
 
 @pytest.mark.slow
-def test_every_kind_of_hand_in(tmp_path, graded):
-    check_class([*classes.SCORED, *classes.REFUSED], tmp_path, graded)
+def test_every_other_kind_of_hand_in(tmp_path, graded):
+    others = [kind for kind in [*classes.SCORED, *classes.REFUSED] if kind not in SOME]
+    check_class(others, tmp_path, graded)
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_no_attack_gets_anything(tmp_path, graded, listener):
 
 @pytest.mark.slow
 def test_killed_in_the_middle_it_goes_on_to_the_same_table(tmp_path, pictures, graded):
-    kinds = classes.SCORED[:5]
+    kinds = classes.SCORED[:3]
     for number, kind in enumerate(kinds):
         write_hand_in(kind, number, tmp_path / "class")
     out = tmp_path / "graded"
@@ -153,7 +153,7 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_table(tmp_path, pictures, g
         stderr=subprocess.DEVNULL,
         preexec_fn=listen_to_ctrl_c,
     )
-    wait_until(lambda: len(list(out.glob("*/report.json"))) >= 2)
+    wait_until(lambda: list(out.glob("*/report.json")))
     workers = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -171,7 +171,7 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_table(tmp_path, pictures, g
 
 @pytest.mark.slow
 def test_a_dask_cluster_gives_the_same_table(tmp_path, graded, cluster):
-    for number, kind in enumerate((classes.honest, classes.log_softmax, classes.writes_files)):
+    for number, kind in enumerate((classes.honest, classes.writes_files)):
         write_hand_in(kind, number, tmp_path / "class")
     assert graded("--scheduler", cluster.address).returncode == 0
     table = (tmp_path / "graded" / "leaderboard.csv").read_bytes()
@@ -205,10 +205,14 @@ def test_results_within_the_folder_are_no_hand_in(tmp_path):
 
 def test_a_folder_without_hand_ins_and_a_wrong_rubric_say_what_to_do(tmp_path):
     (tmp_path / "empty").mkdir()
-    out = ("--out", tmp_path / "graded")
-    done = run_hwlib("grade", tmp_path / "empty", *out)
-    assert done.returncode == 1 and "Download all submissions" in done.stderr
-    done = run_hwlib("grade", tmp_path / "empty", "--rubric", tmp_path / "none.yaml", *out)
-    assert done.returncode == 1 and "none.yaml cannot be read" in done.stderr
-    done = run_hwlib("grade", tmp_path / "nothing", *out)
-    assert done.returncode == 1 and "There is no folder or zip" in done.stderr
+
+    def refusal(*words: object) -> str:
+        arguments = ["grade", *map(str, words), "--out", str(tmp_path / "graded")]
+        done = CliRunner().invoke(main, arguments)
+        assert done.exit_code == 1
+        return done.output
+
+    assert "Download all submissions" in refusal(tmp_path / "empty")
+    no_rubric = refusal(tmp_path / "empty", "--rubric", tmp_path / "none.yaml")
+    assert "none.yaml cannot be read" in no_rubric
+    assert "There is no folder or zip" in refusal(tmp_path / "nothing")

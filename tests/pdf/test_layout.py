@@ -118,6 +118,7 @@ def page_of(pdf: bytes, word: str) -> int:
 
 
 TABLE = pd.DataFrame({"name": [f"row_{n}" for n in range(12)]})
+SENTENCE = result(text__markdown="INTRO says what the table shows.")
 ROWS = "| name |\n|---|\n" + "\n".join(TABLE["name"])
 
 
@@ -128,6 +129,7 @@ ROWS = "| name |\n|---|\n" + "\n".join(TABLE["name"])
         [new_markdown_cell("INTRO:"), code("f()", result(text__html=TABLE.to_html()))],
         [new_markdown_cell("INTRO שלום לכולם:"), code("f()", stream(TABLE.to_string()))],
         [code("f()", stream("INTRO:\n"), result(text__html=TABLE.to_html()))],
+        [code("f()", SENTENCE, result(text__markdown="More."), result(text__html=TABLE.to_html()))],
     ],
 )
 def test_a_page_s_end_does_not_part_an_introduction_from_what_follows(cells):

@@ -20,7 +20,8 @@ def test_line_comparison_draws_the_network_over_the_function():
 def test_surface_comparison_shows_where_network_and_function_differ():
     right = plots.surface_comparison(MAXIMUM, lambda x: x.amax(dim=1), "max")
     wrong = plots.surface_comparison(MAXIMUM, lambda x: x[:, 0], "x1")
-    difference = [np.abs(fig.axes[2].images[0].get_array()) for fig in (right, wrong)]
+    panels = [[ax.images[0].get_array() for ax in fig.axes[:2]] for fig in (right, wrong)]
+    difference = [np.abs(network - function) for network, function in panels]
     assert difference[0].max() < 1e-12 and difference[1].max() == 6
     assert difference[1][0, -1] == 0  # x1 is the larger one at the lower right
 

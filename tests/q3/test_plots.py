@@ -8,7 +8,7 @@ from hwlib.q3.activations import d_softmax, d_tanh, tanh
 
 def test_activations_are_drawn_beside_their_derivatives_and_the_jacobian_with_its_numbers():
     matrix = d_softmax(torch.tensor([0.0, 1.0]))
-    ax, last, _ = plots.activations({"tanh": (tanh, d_tanh)}, matrix).axes
+    ax, last = plots.activations({"tanh": (tanh, d_tanh)}, matrix).axes
     curves = {line.get_label(): line.get_data() for line in ax.lines}
     x, slope = curves["derivative"]
     np.testing.assert_allclose(slope, 1 - np.tanh(x) ** 2, atol=1e-6)
