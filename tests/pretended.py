@@ -27,6 +27,19 @@ def move_one_by_one(self: nn.Module, function: Callable, recurse: bool = True) -
     return self
 
 
+def copy_without_values(self: nn.Module, memo: dict) -> nn.Module:
+    """Do what ``deepcopy`` does, which would copy the memory that fake tensors do not have."""
+    twin = self.__class__.__new__(self.__class__)
+    twin.__dict__ = dict(self.__dict__)
+    twin._parameters = {
+        name: None if value is None else nn.Parameter(value.detach().clone())
+        for name, value in self._parameters.items()
+    }
+    twin._buffers = {name: value.clone() for name, value in self._buffers.items()}
+    twin._modules = {name: copy_without_values(m, memo) for name, m in self._modules.items()}
+    return twin
+
+
 class CountTransfers(TorchDispatchMode):
     """Counts copies from one device to another."""
 
@@ -49,6 +62,7 @@ def pretended_cuda(capability: tuple[int, int] = (8, 0)) -> Iterator[None]:
     with (
         patch.object(torch.cuda, "get_device_capability", lambda device=None: capability),
         patch.object(nn.Module, "_apply", move_one_by_one),
+        patch.object(nn.Module, "__deepcopy__", copy_without_values, create=True),
         FakeTensorMode(allow_non_fake_inputs=True),
     ):
         yield
