@@ -28,6 +28,9 @@ NOT_KEPT = (  # trained with code that was not kept
     *TAUGHT,
     "small, residual blocks applied twice",
     "medium, residual blocks applied twice",
+    "small, blurred before each stride",
+    "medium, blurred before each stride",
+    "small, first convolutions in harmonics",
 )
 WITH_CUTMIX = ("width 1/2", "medium with cutmix", "large", "width 3/2")  # by size
 WITHOUT_CUTMIX = ("small", "width 1/2 without cutmix", "medium", "without cutmix")
@@ -180,17 +183,22 @@ def never_right(runs: pd.DataFrame) -> list[int]:
 
 
 def never_right_text(runs: pd.DataFrame) -> str:
-    """Return in sentences how many pictures no stored run classifies correctly, and how many of
-    them are mislabelled.
+    """Return in sentences how many pictures no stored run classifies correctly, how many of them
+    are mislabelled, and how far the mistakes of different runs are the same.
     """
     noted = runs[(runs["fold"] == 1) & runs["wrong"].notna()]
     pictures = never_right(runs)
     others = sum(index in MISLABELLED for index in pictures)
     total = noted["total"].iloc[0] if len(noted) else 0
+    mistakes = noted["wrong"].explode()
+    often = mistakes.value_counts() > len(noted) / 2
+    shared = mistakes.isin(often.index[often]).mean()
     return (
         f"Of the first fold's {total} pictures, {len(pictures)} were classified wrongly by all "
         f"{len(noted)} stored trainings whose answers are kept, of every size. At least {others} "
-        "of these do not show what their label says, judged by eye."
+        "of these do not show what their label says, judged by eye. "
+        f"More than half of the trainings are wrong on the same {often.sum()} pictures, to which "
+        f"{shared:.0%} of all their mistakes belong."
     )
 
 
@@ -244,7 +252,8 @@ def record_text(runs: pd.DataFrame) -> str:
         "duplicates are in the same fold. Choices were made on fold 1 alone.\n\n"
         f"{markdown_table(table[columns.split()])}\n\n"
         "## Pictures that no network classifies correctly\n\n"
-        f"{never_right_text(runs)} They, and what they show: "
+        f"{never_right_text(runs)} Those that are never right and mislabelled, with what they "
+        "show: "
         f"{', '.join(f'{path} ({animal})' for path, animal in shown)}.\n\n"
         "## The same pictures, one by one\n\n"
         "For runs whose wrong answers are stored: how many pictures only the first, only the "

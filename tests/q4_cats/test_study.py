@@ -113,6 +113,7 @@ def test_pictures_that_no_network_has_right_are_told_with_those_that_are_mislabe
     assert study.never_right(runs) == [3, 8]  # the third run is of another fold
     text = study.never_right_text(runs)
     assert "200 pictures, 2 were" in text and "all 2 stored" in text and "At least 1 of" in text
+    assert text.endswith("on the same 2 pictures, to which 80% of all their mistakes belong.")
     assert study.never_right(RUNS.assign(wrong=None)) == []
 
 
