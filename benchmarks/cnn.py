@@ -24,6 +24,7 @@ from hwlib.common.images import ImageSet, load_image_set
 from hwlib.q4_cats import cnn, parallel, study, training
 from hwlib.q4_cats.augment import augment
 from hwlib.q4_cats.folds import subset
+from hwlib.q4_cats.recipe import Recipe
 
 Task = Callable[[], object]
 
@@ -46,7 +47,7 @@ def our_tasks(
     make_network: Callable[[], nn.Module], images: ImageSet, size: int
 ) -> tuple[Task, Task]:
     """Return two tasks: an epoch of our training at ``size`` pixels, and its data alone."""
-    recipe = training.Recipe(epochs=10**6, sizes=((size, 1.0),))
+    recipe = Recipe(epochs=10**6, sizes=((size, 1.0),))
     state = training.initial_state(make_network, images, recipe, "cpu")
     resized = training.resize_for(images, size, "cpu")
 
@@ -100,7 +101,7 @@ def main() -> None:
         "reference network, ours": our_tasks(reference.make_network, images, reference.SIZE),
     } | {
         f"shipped network, ours, {size} pixels": our_tasks(cnn.BigCatsNet, images, size)
-        for size, _ in training.Recipe(1).sizes
+        for size, _ in Recipe(1).sizes
     }
     tasks = {name: epoch for name, (epoch, _) in ways.items()}
     tasks |= {f"{name}: data": data_task for name, (_, data_task) in ways.items()}

@@ -35,6 +35,7 @@ from hwlib.common import data
 from hwlib.common.files import replacing
 from hwlib.common.images import ImageSet, load_image_set
 from hwlib.q4_cats import augment, cnn, findings, folds, study, training
+from hwlib.q4_cats.recipe import RECIPES, Recipe
 from hwlib.run.parameters import Parameters
 
 EPOCHS = Parameters().cnn_epochs
@@ -52,7 +53,7 @@ FINER = NO_CUTMIX | {"sizes": ((112, 0.4), (144, 0.7), (192, 1.0))}  # pixels, s
 FINER_IN_MEMORY = {"cnn.IMAGE_SIZE": 224}
 
 
-def with_adamw(network: nn.Module, recipe: training.Recipe) -> list[torch.optim.Optimizer]:
+def with_adamw(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
     """Return AdamW for all weights, in Muon's place."""
     groups = [[p for p in network.parameters() if (p.dim() > 1) == decayed] for decayed in (1, 0)]
     return [
@@ -68,8 +69,8 @@ def only_mirrored(images: torch.Tensor, numbers: torch.Tensor, size: int) -> tor
 
 VARIANTS: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], dict[str, Any]]] = {
     # name: network, changes to the large network's recipe, what is replaced in hwlib.q4_cats
-    "small": (SMALL, training.RECIPES["small"].keywords, {}),
-    "medium": (MEDIUM, training.RECIPES["medium"].keywords, {}),
+    "small": (SMALL, RECIPES["small"].keywords, {}),
+    "medium": (MEDIUM, RECIPES["medium"].keywords, {}),
     "large": (LARGE, {}, {}),
     "medium with cutmix": (MEDIUM, CUTMIX, {}),
     "without Muon (AdamW)": (LARGE, {}, {"training.make_optimizers": with_adamw}),
@@ -120,7 +121,7 @@ def train_ours(
     with ExitStack() as stack:
         for name, replacement in (replaced | {"training.validate": validate_off_the_clock}).items():
             stack.enter_context(patch(f"hwlib.q4_cats.{name}", replacement))
-        recipe = training.RECIPES["large"](epochs=epochs, **changes)
+        recipe = RECIPES["large"](epochs=epochs, **changes)
         training.train_classifier(make_network, train, held_out, recipe, seed)
         wrong = wrong_answers(networks[-1], held_out)
     return networks[-1], curve, wrong

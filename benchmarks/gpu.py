@@ -34,8 +34,9 @@ from hwlib.common.files import replacing
 from hwlib.common.images import ImageSet, load_image_set
 from hwlib.q3 import mlp
 from hwlib.q3.experiments import untrained_network
-from hwlib.q4_cats import cnn, folds, training
+from hwlib.q4_cats import cnn, folds, precision, training
 from hwlib.q4_cats.folds import subset
+from hwlib.q4_cats.recipe import Recipe
 from hwlib.run.parameters import Parameters
 
 LIMIT = 40e6  # bytes of a pack
@@ -150,7 +151,7 @@ def measure_digits(pack: Pack, device: torch.device, epochs: int) -> Rows:
 def measure_cats(pack: Pack, device: torch.device, epochs: int) -> Rows:
     """Train the big-cats network with the first fold held out; its score is the last epoch's."""
     train, held_out = subset(pack.pictures, ~pack.held_out), subset(pack.pictures, pack.held_out)
-    recipe = training.Recipe(epochs=epochs)
+    recipe = Recipe(epochs=epochs)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     seconds, trained = timed(
@@ -161,7 +162,7 @@ def measure_cats(pack: Pack, device: torch.device, epochs: int) -> Rows:
     rows: Rows = {
         f"Q4: seconds of {epochs} epochs of {len(train.labels):,} pictures": round(seconds, 1),
         "Q4: right on the held-out fold": f"{correct} of {len(held_out.labels)}",
-        "Q4: short type": str(training.short_type(device)),
+        "Q4: short type": str(precision.short_type(device)),
     }
     if device.type == "cuda":
         peak = torch.cuda.max_memory_allocated(device) / 1e6
@@ -176,7 +177,7 @@ def measure_cats(pack: Pack, device: torch.device, epochs: int) -> Rows:
 
 def train_a_little(few: ImageSet, device: str, checkpoint: Path) -> None:
     """Train for a few epochs with a checkpoint, in a process that may be killed."""
-    recipe = training.Recipe(epochs=6, sizes=((96, 1.0),))
+    recipe = Recipe(epochs=6, sizes=((96, 1.0),))
     training.train_classifier(cnn.BigCatsNet, few, few, recipe, 1, device, checkpoint)
 
 

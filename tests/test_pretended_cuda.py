@@ -12,6 +12,7 @@ from hwlib.q3 import experiments, mlp
 from hwlib.q3.stacked import StackedNetwork
 from hwlib.q4_cats import augment, cnn, evaluation, training
 from hwlib.q4_cats.muon import orthogonalise
+from hwlib.q4_cats.recipe import Recipe
 from hwlib.q4_vgg import vgg
 
 pytestmark = pytest.mark.filterwarnings("ignore:User provided device_type|Accessing the data")
@@ -97,7 +98,7 @@ class AtOnce:
 
 
 def test_a_training_step_copies_nothing_and_waits_for_nothing():
-    recipe = training.Recipe(epochs=2)
+    recipe = Recipe(epochs=2)
     state = training.initial_state(cnn.BigCatsNet, pictures(8), recipe, CUDA)
 
     def backward(loss):

@@ -51,7 +51,7 @@ set_notebook = click.option(
     default=NOTEBOOK,
     show_default=NOTEBOOK.name,
     callback=check_notebook,
-    help="Run this one, which has the same parameters.",
+    help="Take this notebook instead; it must have the same parameters.",
 )
 
 

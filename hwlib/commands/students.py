@@ -43,8 +43,8 @@ def export(
     """Run the notebook and make the files that are handed in.
 
     PROFILE names a file in params/ (demo: sample data, no download; submission: real data) or is
-    the path of a YAML file of your own. A relative path in such a file is seen from the file's
-    folder; one of -p from the folder in which you are.
+    the path of a YAML file of your own. A relative path in such a file is relative to the file's
+    folder; one given by -p, to the folder in which you are.
 
     The files of an earlier export are moved to previous/. An interrupted export goes on from its
     last finished epoch when the same command is run again.
@@ -113,8 +113,8 @@ def fetch_data(what: str, data_dir: str, offline: bool) -> None:
 def params(profile: str, overrides: tuple[tuple[str, str], ...]) -> None:
     """Print every parameter's value under PROFILE, and where it is from.
 
-    A relative path in a YAML file is seen from that file's folder; one of -p, or the notebook's
-    default, from the folder in which you are.
+    A relative path in a YAML file is relative to that file's folder; one given by -p, or the
+    notebook's default, to the folder in which you are.
     """
     for name, value, source in explain(profile, overrides):
         click.echo(f"{name:<15}{value!s:<39}  {source}")

@@ -122,9 +122,9 @@ def grade_class(
     FOLDER is what Moodle's "Download all submissions" gives, unpacked or as its zip, or any folder
     with a folder or a zip for each hand-in.
 
-    OUT gets leaderboard.csv and leaderboard.html, points.csv for the points that people give,
-    grades.csv and feedback.zip for Moodle, similar.html, and a folder for each hand-in. The same
-    call again looks only at what is new or changed.
+    The folder of --out gets leaderboard.csv and leaderboard.html, points.csv for the points that
+    people give, grades.csv and feedback.zip for Moodle, similar.html, and a folder for each
+    hand-in. The same call again looks only at what is new or changed.
     """
     from hwlib.grading.moodle import read_worksheet
     from hwlib.grading.results import write_results

@@ -139,6 +139,7 @@ def look_at_weights(
     if not pickled:
         return
     missing = task.missing if source == "real" else frozenset[str]()
+    record.unscored_here = sorted(missing)
     for question in sorted(missing):
         looked.problems.append(
             f"{question.upper()}: not scored, because the real data are not in "
@@ -157,6 +158,8 @@ def look_at_weights(
         ending: chosen.files[ending].content if ending in read else b"" for ending in ENDINGS
     }
     scores = score(contents, task.request._replace(data_source=source))
+    if not (scores.level.confined or task.request.trust):
+        record.unscored_here = ["q3", "q4"]
     looked.remarks.extend(map(without_controls, scores.remarks))
     compare_scores(scores, claims, task, looked)
     if isinstance(scores.q3, DigitScore):

@@ -73,13 +73,13 @@ def read_rows(path: Path) -> dict[str, PointsRow]:
 
 
 def points_of(record: Record, rubric: Rubric, row: PointsRow) -> Awarded:
-    """Return the points of a hand-in: computed, or as its line says."""
-    parts = {
-        part.name: part.computed(record)
-        if part.figure
-        else read_cell(row.get(part.name, ""), part, record.submission)
-        for part in rubric.parts
-    }
+    """Return the points of a hand-in: computed, or as its line says if they cannot be."""
+    parts = {}
+    for part in rubric.parts:
+        points = part.computed(record)
+        if points is None:
+            points = read_cell(row.get(part.name, ""), part, record.submission)
+        parts[part.name] = points
     return Awarded(parts, row.get(COMMENT, "").strip())
 
 

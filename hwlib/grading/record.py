@@ -45,6 +45,7 @@ class Record(BaseModel):
     q4_correct: int | None = None
     q4_total: int | None = None
     parameters: int | None = None
+    unscored_here: list[str] = []  # questions that this machine could not score: no fault of theirs
     answers: list[str] = []
     right: str = ""
     weights: str = ""  # hash of the Q4 pickle's numbers

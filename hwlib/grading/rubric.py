@@ -30,8 +30,10 @@ class RubricPart(Strict):
     steps: dict[float, float] = {}
 
     def computed(self, record: Record) -> float | None:
-        """Return the points of a hand-in; None for a part that people must grade."""
-        if self.figure is None:
+        """Return the points of a hand-in; None for a part that people must grade, and for one that
+        could not be scored on this machine.
+        """
+        if self.figure is None or self.figure[:2] in record.unscored_here:
             return None
         value = getattr(record, self.figure)
         reached = [points for least, points in self.steps.items() if (value or 0) >= least]

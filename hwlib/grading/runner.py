@@ -26,7 +26,8 @@ from hwlib.grading.hand_ins import (
 )
 from hwlib.grading.record import Record, read_record, write_record
 from hwlib.jobs.pool import Submit, environments, local_pool, perform_all, thread_limits
-from hwlib.submission.score import ScoreRequest
+from hwlib.submission.sandbox import available_level
+from hwlib.submission.score import NO_LOCK, ScoreRequest
 
 ALL_BUT_CLASS_FILE = 300.0  # seconds that all but the class file may take
 
@@ -179,6 +180,8 @@ def grade(
                 f"The real data are not in {options.data_dir}, so what was made on them is not "
                 "scored. hwlib fetch all finds or downloads them."
             )
+        if missing and not (options.scheduler or options.trust or available_level().confined):
+            announce(NO_LOCK)
         if missing:
             announce(f"{len(missing)} of {len(tasks)} hand-ins to look at")
             look_at_all(missing, len(tasks), options)

@@ -154,15 +154,42 @@ def rates_text(histories: dict[float, History]) -> str:
     epochs = list(zip(*(histories[lr]["test_loss"] for lr in by_loss), strict=True))
     alike = sum(list(losses) == sorted(losses) for losses in epochs)
     same = "the same" if by_loss == by_accuracy else "another"
-    gaps = {lr: h["test_loss"][-1] - h["train_loss"][-1] for lr, h in histories.items()}
-    widest = max(gaps, key=lambda lr: gaps[lr])
     return (
         f"Test loss after {len(epochs)} epochs, the lowest first: "
         f"{', '.join(f'{last[lr][0]:.3f} (lr {lr:g})' for lr in by_loss)}. "
         f"The order is the same in {alike} of {len(epochs)} epochs. "
         f"The order by test accuracy is {same}.\n"
-        f"{falling_text({f'lr {lr:g}': histories[lr] for lr in sorted(histories)})}\n"
-        f"Test loss minus training loss is largest at lr {widest:g} ({gaps[widest]:+.3f})."
+        f"{falling_text({f'lr {lr:g}': histories[lr] for lr in sorted(histories)})}"
+    )
+
+
+def signed(value: float) -> str:
+    """Return a number with its sign and three decimals."""
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def gap_text(histories: dict[float, History]) -> str:
+    """Return in sentences where the test loss is furthest above the training loss, what both do in
+    the last quarter of the epochs there, and which rate ends with the lowest losses.
+    """
+    gaps = {lr: h["test_loss"][-1] - h["train_loss"][-1] for lr, h in histories.items()}
+    widest = max(gaps, key=lambda lr: gaps[lr])
+    others = [gap for lr, gap in gaps.items() if lr != widest]
+    beside = f"; at most {signed(max(others))} at the other rates" if others else ""
+    train, test = (histories[widest][f"{split}_loss"] for split in ("train", "test"))
+    first = max(0, len(test) - max(2, len(test) // 4))
+    lowest = {
+        split: min(histories, key=lambda lr: histories[lr][f"{split}_loss"][-1])
+        for split in ("train", "test")
+    }
+    same = lowest["train"] == lowest["test"]
+    as_well = "and the lowest test loss" if same else f"lr {lowest['test']:g} the lowest test loss"
+    return (
+        f"Test loss minus training loss is largest at lr {widest:g} "
+        f"({signed(gaps[widest])}{beside}). From epoch {first + 1} to {len(test)} the training "
+        f"loss goes there from {train[first]:.3f} to {train[-1]:.3f}, the test loss from "
+        f"{test[first]:.3f} to {test[-1]:.3f}.\n"
+        f"After the last epoch lr {lowest['train']:g} has the lowest training loss, {as_well}."
     )
 
 
@@ -200,8 +227,8 @@ def overfit(digits: Digits, seed: int) -> str:
         network.backward(x, y, network.forward(x))
     loss, accuracy = evaluate(network, x, y)
     return (
-        f"After {steps} steps on {samples} training digits alone, {accuracy:.0%} of them are "
-        f"classified correctly (loss {loss:.4f})."
+        f"After {steps} steps at a rate of {network.lr:g} on {samples} training digits alone, "
+        f"{accuracy:.0%} of them are classified correctly (loss {loss:.4f})."
     )
 
 
@@ -234,6 +261,12 @@ def learning_rate_range_test(
     return tables
 
 
+def rates_between(rates: pd.Series) -> str:
+    """Return the ends of a range of rates as text, or its only rate."""
+    low, high = f"{rates.min():.2g}", f"{rates.max():.2g}"
+    return f"{low} alone" if low == high else f"{low} to {high}"
+
+
 def best_rates(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Return for each start the untrained loss, the rate of the lowest loss, the figures there, and
     the range of rates whose loss is at most a tenth above the lowest.
@@ -247,7 +280,7 @@ def best_rates(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
             "lowest loss": f"{best['train_loss']:.3f}",
             "at lr": f"{best['lr']:.2g}",
             "accuracy there": f"{best['train_accuracy']:.4f}",
-            "at most a tenth higher": f"lr {near.min():.2g} – {near.max():.2g}",
+            "at most a tenth higher": f"lr {rates_between(near)}",
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -267,5 +300,5 @@ def range_text(tables: dict[str, pd.DataFrame], learning_rates: Sequence[float])
     }
     return (
         f"The largest rate compared above, {largest:g}, is {place} the range of the best rates "
-        f"from the required start ({low:.2g} to {high:.2g}): {meaning[place]}."
+        f"from the required start ({rates_between(good)}): {meaning[place]}."
     )

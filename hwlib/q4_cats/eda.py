@@ -136,15 +136,17 @@ def duplicates_table(cats: BigCats) -> pd.DataFrame:
 
 
 def twins_text(table: pd.DataFrame) -> str:
-    """Return in a sentence what the table of ``duplicates_table`` means for the test accuracy."""
-    across, within = table["pairs"].iloc[:-1].sum(), table["pairs"].iloc[-1]
-    flattered = (
-        "No picture of one split has a near-duplicate in another: copies do not flatter the test "
-        "accuracy."
-        if not across
-        else f"Pairs across splits: {across}. The test accuracy may be a little too high."
-    )
-    return f"{flattered} Pairs within the training set: {within}."
+    """Return in sentences what the table of ``duplicates_table`` means for both accuracies."""
+    sentences = []
+    for split, name in (("valid", "validation"), ("test", "test")):
+        pairs = table.loc[f"train – {split}", "pairs"]
+        sentences.append(
+            f"The training and {name} sets share {pairs} near-duplicate pairs: the {name} accuracy "
+            "may be a little too high."
+            if pairs
+            else f"No {name} picture has a near-duplicate in the training set."
+        )
+    return f"{' '.join(sentences)} Pairs within the training set: {table['pairs'].iloc[-1]}."
 
 
 def colour_baseline(train: ImageSet, valid: ImageSet) -> str:

@@ -85,7 +85,10 @@ def mistakes_between_spotted(score: Score, class_names: list[str]) -> str:
     if not pairs:
         return f"There is no mistake among the {score.total} pictures."
     both = sum(pair <= SPOTTED for pair in pairs)
-    return f"{both} of {len(wrong)} mistakes take one spotted cat for another."
+    return (
+        f"{both} of {len(wrong)} mistakes take one spotted cat for another. The figure shows the "
+        "mistakes, each with the probability that the network gave to its wrong answer."
+    )
 
 
 @torch.no_grad()

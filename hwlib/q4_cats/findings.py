@@ -13,7 +13,7 @@ from hwlib.q4_cats.cnn import WIDTHS, BigCatsNet, count_parameters
 from hwlib.q4_cats.evaluation import percent_range
 
 POINTS_A_DOUBLING = 1.4  # of accuracy that twice the parameters must be worth: our grader's rule
-UNTAUGHT = "width 1/2 without cutmix"  # what networks with a teacher are compared with
+UNTAUGHT = ("width 1/2 without cutmix", "small")  # beside which networks with a teacher stand
 
 
 def starts(correct: Sequence[int]) -> str:
@@ -34,14 +34,13 @@ def ablation_table(runs: pd.DataFrame) -> pd.DataFrame:
     """
     summary = study.ablation(runs).sort_values("accuracy", kind="stable")
     whole = summary.loc[summary["variant"] == study.FULL, "accuracy"].iloc[0]
-    points = 100 * (summary["accuracy"] - whole)
+    more = ((summary["accuracy"] - whole) * summary["total"]).round().astype(int)
     table = {
         "recipe": summary["variant"].replace(study.FULL, "whole recipe"),
+        "right answers": (summary["accuracy"] * summary["total"]).round().astype(int),
         "accuracy": summary["accuracy"].map("{:.1%}".format),
         "95% interval": summary["interval"].map(percent_range),
-        "difference (points)": [
-            f"{point:+.1f}".replace("-", "−") if point else "–" for point in points.round(1)
-        ],
+        "difference": [f"{n:+d}".replace("-", "−") if n else "–" for n in more],
         "core minutes": summary["core_minutes"].map("{:.1f}".format),
     }
     return pd.DataFrame(table).set_index("recipe").rename_axis(index=None, columns="recipe")
@@ -97,24 +96,24 @@ def size_and_length_text(runs: pd.DataFrame) -> str:
         f"From {short} to {long} epochs, with cutmix, the mean number of right answers changes by "
         f"{gains(mixed[short], mixed[long])}.\n"
         f"Cutmix changes this mean, after {long} epochs, by "
-        f"{gains(means['without cutmix'][long], mixed[long])}."
+        f"{gains(means['without cutmix'][long], mixed[long])}.\n"
+        f"The known solution has {means['known solution'].iloc[0]:.0f} right answers."
     )
 
 
 def teachers_text(runs: pd.DataFrame) -> str:
-    """Return in a sentence what a teacher, whose predictions are the targets, changed in the right
-    answers on the first fold, beside the mean of the starts without one.
+    """Return in a sentence what learning from another network's predictions changed in the right
+    answers on the first fold, beside the mean of the starts without it and what these differ by.
     """
     first = runs[runs["fold"] == 1]
-    untaught = first.loc[first["variant"] == UNTAUGHT, "correct"].mean()
-    taught = first[first["variant"].isin(study.TAUGHT)]
-    changes = [
-        f"{run['correct'] - untaught:+.0f} ({run['variant']}, {run['epochs']} epochs)"
-        for _, run in taught.iterrows()
-    ]
+    untaught = first.loc[first["variant"].isin(UNTAUGHT), "correct"]
+    taught = first.loc[first["variant"].isin(study.TAUGHT), "correct"] - untaught.mean()
+    low, high = (f"{change:+.0f}".replace("-", "−") for change in (taught.min(), taught.max()))
     return (
-        "A teacher, which gives the targets in the place of the labels, changed the right answers "
-        f"of the smallest networks by {', '.join(changes).replace('-', '−')}."
+        "Learning from the predictions of another network, or of its own average, on the same crop "
+        f"changed the right answers of networks of about 25,000 parameters by {low} to {high} "
+        f"({len(taught)} trainings). Starts without it range from {untaught.min()} to "
+        f"{untaught.max()}."
     )
 
 
@@ -194,8 +193,8 @@ def folds_text(runs: pd.DataFrame) -> str:
         for size, share in shares.items()
     )
     flattered = [size for size, share in shares.items() if share[1] > share["all but the first"]]
-    meaning = ", ".join(flattered) or "none of them"
+    meaning = f"the {' and the '.join(flattered)} network" if flattered else "no network"
     return (
-        f"Accuracy on the first fold, on which choices were made, and on the others: {compared}. "
-        f"The first fold may flatter: {meaning}."
+        "Accuracy of the first start on the first fold, on which choices were made, and on the "
+        f"others: {compared}. The first fold flatters {meaning}."
     )

@@ -3,11 +3,9 @@ checkpoint after every epoch (Question 4.I).
 """
 
 import hashlib
-import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,66 +23,8 @@ from hwlib.q4_cats import parallel
 from hwlib.q4_cats.augment import NUMBERS, Box, augment, cutmix, random_box
 from hwlib.q4_cats.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 from hwlib.q4_cats.muon import Muon
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides how a network is trained, besides its data, the seed and the device.
-
-    ``sizes`` holds pairs (pixels, share of the epochs up to which they are used): the coarse things
-    are learnt cheaply first. A batch is worked on in ``parts``, each with batch-norm statistics of
-    its own: side by side on a CPU, one after the other on a GPU. ``lr`` is Muon's, for the filters;
-    ``adam_lr`` is AdamW's, for all other weights. After n epochs the network's own predictions have
-    the share ``distillation_weight`` * n / ``distillation_epochs`` in its targets, at most
-    ``distillation_weight``, however long the training is: a network that has seen little is no
-    teacher yet. ``ensemble_decay`` is that of the predictions' running mean.
-    """
-
-    epochs: int
-    sizes: tuple[tuple[int, float], ...] = ((96, 0.4), (128, 0.7), (160, 1.0))
-    cutmix_share: float = 0.25
-    batch_size: int = 32
-    parts: int = 2
-    lr: float = 0.02
-    adam_lr: float = 3e-3
-    weight_decay: float = 0.05
-    warm_up: float = 0.1
-    label_smoothing: float = 0.1
-    average_decay: float = 0.99
-    distillation_weight: float = 0.8
-    distillation_epochs: int = 120
-    ensemble_decay: float = 0.9
-
-    def size(self, epoch: int) -> int:
-        """Return the pixels of a picture's side in an epoch, counted from 0."""
-        return next(size for size, until in self.sizes if epoch < until * self.epochs)
-
-    def steps(self, count: int) -> int:
-        """Return the number of batches in an epoch of ``count`` pictures."""
-        return math.ceil(count / self.batch_size)
-
-    def growth(self) -> list[int]:
-        """Return the epochs, counted from 1, after which the pictures grow."""
-        return [
-            epoch for epoch in range(1, self.epochs) if self.size(epoch) != self.size(epoch - 1)
-        ]
-
-    def schedule(self, progress: float) -> float:
-        """Return the learning rates as a share of their highest, after a share of all steps: they
-        rise along a line, then fall along a cosine.
-        """
-        if progress < self.warm_up:
-            return progress / self.warm_up
-        return (1 + math.cos(math.pi * (progress - self.warm_up) / (1 - self.warm_up))) / 2
-
-
-# Pasted boxes keep a large network from learning by heart; small ones have no weights to spare, and
-# one that learns only from whole pictures is right more often (docs/experiments.md).
-RECIPES: dict[str, Callable[..., Recipe]] = {
-    "small": partial(Recipe, cutmix_share=0.0),
-    "medium": partial(Recipe, cutmix_share=0.0),
-    "large": partial(Recipe, cutmix_share=0.25),
-}
+from hwlib.q4_cats.precision import loss_scaler, mixed_precision, unscale_gradients
+from hwlib.q4_cats.recipe import Recipe
 
 
 @dataclass
@@ -122,41 +62,6 @@ def resize_for(train: ImageSet, size: int, device: torch.device | str) -> ImageS
         ]
         images = torch.cat(scaled)
     return train._replace(images=images.to(device), labels=train.labels.to(device))
-
-
-def short_type(device: torch.device) -> torch.dtype | None:
-    """Return the type of 16 bits in which a GPU convolves fast: bfloat16 from compute capability
-    8.0 on, float16 on older cards, as T4 and P100; None for a CPU, which stays at float32.
-    """
-    if device.type != "cuda":
-        return None
-    modern = torch.cuda.get_device_capability(device) >= (8, 0)
-    return torch.bfloat16 if modern else torch.float16
-
-
-def mixed_precision(device: torch.device) -> torch.autocast:
-    """Return a context in which convolutions compute in the device's short type, if it has one."""
-    short = short_type(device)
-    return torch.autocast(device.type, short or torch.bfloat16, enabled=short is not None)
-
-
-def loss_scaler(device: torch.device) -> torch.amp.GradScaler:
-    """Return what scales the loss for float16, whose gradients would vanish; for all other types it
-    does nothing.
-    """
-    return torch.amp.GradScaler(device.type, enabled=short_type(device) == torch.float16)
-
-
-def unscale_gradients(scaler: torch.amp.GradScaler, optimizer: torch.optim.Optimizer) -> None:
-    """Divide an optimiser's gradients by the loss's scale; what has overflowed becomes 0, and the
-    scale is halved after the step. (``scaler.step`` would leave the step out instead, but waits for
-    the GPU to know.)
-    """
-    scaler.unscale_(optimizer)
-    if scaler.is_enabled():
-        for group in optimizer.param_groups:
-            for weight in group["params"]:
-                weight.grad.nan_to_num_(nan=0, posinf=0, neginf=0)
 
 
 @torch.no_grad()

@@ -32,7 +32,7 @@ from hwlib.submission.bundle import BundleError
 from hwlib.submission.containers import Limits
 from hwlib.submission.pickles import PickledTensors
 from hwlib.submission.report import CatScore, DigitScore
-from hwlib.submission.sandbox import Level, run_confined
+from hwlib.submission.sandbox import Level, available_level, run_confined
 
 SHAPES = {"W1": (784, 128), "b1": (128,), "W2": (128, 10), "b2": (10,)}
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # of batch norm: not trained
@@ -44,6 +44,10 @@ NO_PICTURES = ImageSet(  # for a class file whose pictures cannot be read; it is
     torch.zeros(1, 3, 16, 16, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64), [], []
 )
 UNREADABLE_CODE = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
+NO_LOCK = (
+    "Nothing on this machine can lock in what students wrote, so pickles and class file are not "
+    "read. Use Linux with bubblewrap or Landlock, or Podman or Docker; SECURITY.md says more."
+)
 MOST_CLASSES = 100
 MOST_CODE = 100_000  # bytes of a class file: weights belong into the pickle, where they are counted
 
@@ -294,7 +298,9 @@ def ask_in_a_size_that_fits(
 
 
 def score(files: dict[str, bytes], request: ScoreRequest) -> Scores:
-    """Return both scores of a bundle's files by their endings."""
+    """Return both scores of a bundle's files by their endings; without a lock there are none."""
+    if not (available_level().confined or request.trust):
+        return Scores(NO_LOCK, NO_LOCK, Level())
     (answers, level, reason), pictures, remarks = ask_in_a_size_that_fits(files, request)
     q3: DigitScore | str
     q4: CatScore | str

@@ -60,6 +60,16 @@ def test_the_thresholds_of_the_assignment(tmp_path, correct, points):
     assert RUBRIC.total == 100
 
 
+def test_what_this_machine_could_not_score_gets_no_zero(tmp_path):
+    unscored = record("a", 0, 10).model_copy(
+        update={"q4_correct": None, "q4_total": None, "unscored_here": ["q4"]}
+    )
+    awarded = award([unscored], RUBRIC, tmp_path)["a"]
+    assert awarded.parts["4.I.3 accuracy"] is None and awarded.total is None
+    faulty = unscored.model_copy(update={"unscored_here": []})
+    assert award([faulty], RUBRIC, tmp_path)["a"].parts["4.I.3 accuracy"] == 0
+
+
 def test_points_of_people_are_kept_and_make_the_total(tmp_path):
     records = [record("a, b", 80, 10)]
     assert award(records, RUBRIC, tmp_path)["a, b"].total is None

@@ -16,7 +16,7 @@ def test_first_loss_is_predicted_from_the_spread_of_the_logits(digits):
 
 def test_a_handful_of_digits_is_learnt_by_heart(digits):
     assert experiments.overfit(digits, seed=1).startswith(
-        "After 200 steps on 64 training digits alone, 100% of them"
+        "After 200 steps at a rate of 0.5 on 64 training digits alone, 100% of them"
     )
 
 
@@ -43,7 +43,8 @@ def test_the_best_rate_comes_with_the_range_of_those_that_are_about_as_good():
     losses = {"lr": [0.1, 1.0, 10.0], "train_loss": [1.05, 1.0, 3.0]}
     table = pd.DataFrame(losses | {"train_accuracy": [0.4, 0.5, 0.1], "untrained_loss": 9.0})
     (row,) = experiments.best_rates({"start": table}).to_dict("index").values()
-    assert row["at lr"] == "1" and row["at most a tenth higher"] == "lr 0.1 – 1"
+    assert row["at lr"] == "1" and row["at most a tenth higher"] == "lr 0.1 to 1"
+    assert experiments.rates_between(pd.Series([2.154, 2.154])) == "2.2 alone"
 
 
 def test_every_rate_starts_alike_and_what_is_known_is_not_trained_again(digits):
@@ -85,14 +86,23 @@ def test_the_curves_are_told_in_sentences():
 
 def test_the_order_of_the_rates_is_told_in_sentences():
     high = {name: values[:1] * 3 for name, values in LOW.items()}
-    order, falling, widest = experiments.rates_text({1.0: high, 0.1: LOW}).splitlines()
+    order, falling = experiments.rates_text({1.0: high, 0.1: LOW}).splitlines()
     assert "0.250 (lr 0.1), 1.000 (lr 1)" in order and "same in 3 of 3 epochs" in order
     assert order.endswith("test accuracy is the same.")
     assert "at lr 0.1:" in falling and "lr 1," not in falling
-    assert widest == "Test loss minus training loss is largest at lr 1 (+0.000)."
     better = high | {"test_accuracy": [0.7, 0.8, 0.99], "test_loss": [0.9, 1.0, 1.0]}
     order, *_ = experiments.rates_text({1.0: better, 0.1: LOW}).splitlines()
     assert "same in 2 of 3 epochs" in order and order.endswith("test accuracy is another.")
+
+
+def test_the_gap_between_the_losses_is_told_where_it_is_widest():
+    other = LOW | {"train_loss": [1.0, 0.5, 0.3], "test_loss": [0.9, 0.6, 0.7]}
+    gap, lowest = experiments.gap_text({0.1: LOW, 1.0: other}).splitlines()
+    assert "largest at lr 1 (+0.400; at most −0.150 at the other rates)" in gap
+    assert "From epoch 2 to 3" in gap and "0.500 to 0.300, the test loss from 0.600 to 0.700" in gap
+    assert lowest.endswith("lr 1 has the lowest training loss, lr 0.1 the lowest test loss.")
+    alone, both = experiments.gap_text({0.1: LOW}).splitlines()
+    assert "(−0.150)" in alone and both.endswith("training loss, and the lowest test loss.")
 
 
 @pytest.mark.parametrize(("rates", "place"), [([0.01], "below"), ([0.1], "in"), ([9.0], "above")])

@@ -13,7 +13,7 @@ def test_activations_are_drawn_beside_their_derivatives_and_the_jacobian_with_it
     x, slope = curves["derivative"]
     np.testing.assert_allclose(slope, 1 - np.tanh(x) ** 2, atol=1e-6)
     assert curves["function"][1][-1] > 0.999
-    assert [text.get_text() for text in last.texts] == ["0.20", "-0.20", "-0.20", "0.20"]
+    assert [text.get_text() for text in last.texts] == ["0.197", "-0.197", "-0.197", "0.197"]
 
 
 def test_learning_rates_draw_one_curve_for_each_rate_and_split():

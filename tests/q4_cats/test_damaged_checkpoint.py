@@ -5,6 +5,7 @@ import torch
 
 from hwlib.common.images import ImageSet
 from hwlib.q4_cats import cnn, training
+from hwlib.q4_cats.recipe import Recipe
 
 
 def train_a_little(checkpoint) -> int:
@@ -12,7 +13,7 @@ def train_a_little(checkpoint) -> int:
     torch.manual_seed(0)
     images = torch.randint(0, 256, (20, 3, 48, 48), dtype=torch.uint8)
     pictures = ImageSet(images, torch.arange(20) % 2, [], ["A", "B"])
-    recipe = training.Recipe(epochs=2, sizes=((16, 1.0),), batch_size=10)
+    recipe = Recipe(epochs=2, sizes=((16, 1.0),), batch_size=10)
     net = lambda: cnn.BigCatsNet(2, (4, 4, 4, 4))  # noqa: E731
     trained = training.train_classifier(net, pictures, pictures, recipe, checkpoint=checkpoint)
     return len(trained.history["train_loss"])

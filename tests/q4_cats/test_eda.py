@@ -69,11 +69,12 @@ def test_sentences_say_what_the_tables_say(tmp_path):
     assert eda.format_text(two, 192).startswith("2 kinds of files. Each picture is resized")
 
 
-@pytest.mark.parametrize(("across", "words"), [(0, "do not flatter"), (2, "a little too high")])
-def test_near_duplicates_across_splits_are_named(across, words):
-    table = pd.DataFrame({"pairs": [across, 0, 0, 7]})
-    text = eda.twins_text(table)
-    assert words in text and text.endswith("within the training set: 7.")
+def test_near_duplicates_across_splits_are_named_for_the_accuracy_that_they_concern():
+    rows = ["train – valid", "train – test", "valid – test", "train – train"]
+    text = eda.twins_text(pd.DataFrame({"pairs": [2, 0, 1, 7]}, index=rows))
+    assert "training and validation sets share 2 near-duplicate pairs: the validation" in text
+    assert "No test picture has a near-duplicate in the training set." in text
+    assert text.endswith("within the training set: 7.")
 
 
 def test_overlapping_bars_of_brightness_are_counted():

@@ -64,6 +64,9 @@ def test_accuracy_by_size_has_a_line_for_each_length_and_the_known_solution():
     fig = plots.accuracy_by_size(summary)
     lines = {c.get_label(): c.lines[0].get_xydata().tolist() for c in fig.axes[0].containers}
     assert lines.keys() == {"ours, 20 epochs", "known solution, 60 epochs"}
-    (front,) = (line for line in fig.axes[0].lines if line.get_label() == "front")
+    (front,) = (line for line in fig.axes[0].lines if line.get_label() == "best so far")
     assert front.get_xydata().tolist() == [[10, 50], [20, 60], [90, 60]]
-    assert lines["ours, 20 epochs"] == [[10, 50], [20, 60]]
+    line = lines["ours, 20 epochs"]
+    beside = [place / size for (place, _), size in zip(line, (10, 20), strict=True)]
+    assert beside[0] == pytest.approx(beside[1]) and 0.9 < beside[0] < 1.1
+    assert [height for _, height in line] == [50, 60]

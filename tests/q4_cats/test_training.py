@@ -9,7 +9,8 @@ from q4_cats.toys import RECIPE, same, small_network, toy_set
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from hwlib.q4_cats import augment, cnn, parallel, training
+from hwlib.q4_cats import augment, parallel, precision, training
+from hwlib.q4_cats.recipe import Recipe
 
 
 def plain_network() -> nn.Module:
@@ -18,13 +19,6 @@ def plain_network() -> nn.Module:
     layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 2))
     nn.init.normal_(layers[-1].weight)
     return layers
-
-
-def test_schedule_rises_along_a_line_and_ends_at_nothing():
-    recipe = training.Recipe(epochs=10)
-    assert recipe.schedule(0) == 0 and recipe.schedule(0.05) == pytest.approx(0.5)
-    assert recipe.schedule(0.1) == 1 and recipe.schedule(0.55) == pytest.approx(0.5)
-    assert recipe.schedule(1) == pytest.approx(0)
 
 
 def test_every_step_has_the_rate_of_the_schedule(monkeypatch):
@@ -43,26 +37,13 @@ def test_every_step_has_the_rate_of_the_schedule(monkeypatch):
 
 def test_in_the_last_epoch_the_share_of_self_distillation_is_just_below_its_largest():
     """As the notebook says: 79.3% in the 120th epoch."""
-    recipe = training.Recipe(epochs=120)
+    recipe = Recipe(epochs=120)
     train = toy_set(4, 0)
     state = training.initial_state(small_network, train, recipe, "cpu")
     state.ensemble.fill_(0)
     state.history["train_loss"] = [0.0] * 119
     targets = training.distilled_targets(state, train.labels, recipe)
     assert 1 - targets.sum(1)[0].item() == pytest.approx(0.793, abs=5e-4)
-
-
-def test_every_size_has_a_recipe_and_only_the_large_one_pastes_boxes():
-    recipes = {size: make(epochs=9) for size, make in training.RECIPES.items()}
-    assert recipes.keys() == cnn.WIDTHS.keys()
-    assert [size for size, recipe in recipes.items() if recipe.cutmix_share] == ["large"]
-    assert recipes["large"] == training.Recipe(epochs=9)
-
-
-def test_pictures_grow_during_the_training():
-    recipe = training.Recipe(epochs=10, sizes=((96, 0.6), (128, 1.0)))
-    assert [recipe.size(epoch) for epoch in range(10)] == [96] * 6 + [128] * 4
-    assert recipe.growth() == [6]
 
 
 def test_soft_targets_are_torch_s_label_smoothing():
@@ -141,7 +122,7 @@ def test_right_is_the_label_of_the_larger_part_of_a_picture(side, right):
         def forward(self, x):
             return self.scale * swapped
 
-    scaler = training.loss_scaler(images.device)
+    scaler = precision.loss_scaler(images.device)
     sums, _ = training.backpropagate(
         TakenForEachOther(), part, 8, augment.Box(0, 0, side, 8), 2, scaler
     )
@@ -174,34 +155,3 @@ def test_two_threads_train_like_one(use_threads):
         results.append(training.train_classifier(small_network, train, valid, RECIPE))
     alone, together = (torch.tensor(list(result.history.values())) for result in results)
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
-
-
-def test_what_overflows_in_float16_counts_as_zero_and_halves_the_scale():
-    """Gradients beside those of float32; a scale too large is halved until nothing overflows."""
-    scaler, weight = torch.amp.GradScaler("cpu", init_scale=2.0**20), nn.Parameter(torch.ones(2))
-    optimizer, scales = torch.optim.SGD([weight], lr=0.0), []
-    for _ in range(6):
-        optimizer.zero_grad()
-        part = (weight * torch.tensor([0.5, 1e-9])).half()  # d/dw: 0.5 and 1e-9 after all
-        (scaler.scale(part.sum().float())).backward()
-        training.unscale_gradients(scaler, optimizer)
-        assert weight.grad.isfinite().all()
-        scaler.update()
-        scales.append(scaler.get_scale())
-    assert scales == [2.0**19, 2.0**18, 2.0**17, 2.0**16, 2.0**15, 2.0**15]
-    torch.testing.assert_close(weight.grad, torch.tensor([0.5, 1e-9]), rtol=2e-3, atol=0)
-
-
-@pytest.mark.parametrize(
-    ("capability", "short"),
-    [((6, 0), "float16"), ((7, 5), "float16"), ((8, 0), "bfloat16"), ((9, 0), "bfloat16")],
-)
-def test_older_cards_compute_in_float16_with_a_scaler(monkeypatch, capability, short):
-    """P100, T4, A100, H100."""
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    card = torch.device("cuda")
-    assert training.short_type(card) == getattr(torch, short)
-    assert training.loss_scaler(card).is_enabled() == (short == "float16")
-    assert training.short_type(torch.device("cpu")) is None
-    assert not training.loss_scaler(torch.device("cpu")).is_enabled()

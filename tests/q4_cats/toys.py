@@ -8,8 +8,9 @@ from torch import nn
 
 from hwlib.common.images import ImageSet
 from hwlib.q4_cats import training
+from hwlib.q4_cats.recipe import Recipe
 
-RECIPE = training.Recipe(epochs=4, batch_size=8, distillation_epochs=4, sizes=((6, 0.5), (8, 1.0)))
+RECIPE = Recipe(epochs=4, batch_size=8, distillation_epochs=4, sizes=((6, 0.5), (8, 1.0)))
 
 
 def toy_set(count: int, seed: int) -> ImageSet:
@@ -40,6 +41,6 @@ def same(first: Any, second: Any) -> bool:
 def train_in_a_process(checkpoint: Path) -> None:
     """Train on one thread, long enough to be killed on the way."""
     torch.set_num_threads(1)
-    recipe = training.Recipe(epochs=60, batch_size=8, sizes=((6, 0.5), (8, 1.0)))
+    recipe = Recipe(epochs=60, batch_size=8, sizes=((6, 0.5), (8, 1.0)))
     sets = toy_set(40, 0), toy_set(20, 1)
     training.train_classifier(small_network, *sets, recipe, checkpoint=checkpoint)

@@ -15,7 +15,7 @@ from hwlib.submission import score
 from hwlib.submission.answer import PickledTensors, load_weights
 from hwlib.submission.bundle import BundleError
 from hwlib.submission.report import CatScore, DigitScore
-from hwlib.submission.sandbox import available_level
+from hwlib.submission.sandbox import Level, available_level
 
 BASE = {name: torch.zeros(shape) for name, shape in score.SHAPES.items()}
 
@@ -154,6 +154,13 @@ def test_wrong_logits_cost_neither_the_score_of_question_3_nor_the_level(sample)
     q3, q4, level, *_ = score.score(files, request)
     assert isinstance(q3, DigitScore) and level == available_level()
     assert "49 x 10 logits for 50 pictures" in q4
+
+
+def test_without_a_lock_the_reason_is_said_of_both_questions(monkeypatch):
+    monkeypatch.setattr(score, "available_level", Level)
+    files = {".py": b"", "_Q3.pkl": saved(BASE), "_Q4.pkl": saved({"w": torch.zeros(5)})}
+    q3, q4, level, *_ = score.score(files, score.ScoreRequest(ROOT / "data", "sample"))
+    assert q3 == q4 == score.NO_LOCK and not level.confined
 
 
 def test_pictures_that_cannot_be_read_do_not_cost_the_score_of_question_3():
