@@ -34,6 +34,7 @@ PAGE_WIDTH = 7.2  # inches; a wider figure is shrunk in the PDF, its letters too
 UNITS = {"loss": "nats", "accuracy": "fraction"}
 STYLE: dict[Any, Any] = {
     "axes.grid": True,
+    "axes.labelsize": 8,
     "axes.prop_cycle": cycler(color=COLOURS, linestyle=LINE_STYLES),
     "axes.spines.right": False,
     "axes.spines.top": False,

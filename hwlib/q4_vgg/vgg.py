@@ -273,7 +273,8 @@ def correlation(a: Tensor, b: Tensor) -> float:
 
 
 def responses_text(picture: Picture, responses: Responses) -> str:
-    """Return in a line for each filter what its response to this picture resembles most: the
+    """Return in a line for each filter what it answers to by its weights, and what its response to
+    this picture resembles most: the
     brightness of a colour, or (by its size) the outlines; and in which part it is strongest.
     """
     x = preprocess(picture.image)
@@ -293,7 +294,8 @@ def responses_text(picture: Picture, responses: Responses) -> str:
         place = "centre" if (row, column) == (1, 1) else f"{height} {side}"
         likeness = f"{names[name]:+.2f}".replace("-", "−")
         lines.append(
-            f"Filter {number}: its response resembles {name} most (correlation {likeness}), and is "
-            f"strongest in the {place} of the picture."
+            f"Filter {number} answers to {filter_meaning(responses.filters[number - 1])}. In this "
+            f"picture its response resembles {name} most (correlation {likeness}), and is "
+            f"strongest in the {place}."
         )
     return "\n".join(lines)

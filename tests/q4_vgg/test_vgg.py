@@ -149,12 +149,13 @@ def test_a_response_is_named_after_what_it_resembles_in_this_picture():
     outline = torch.zeros(224, 224)
     outline[:, 111:113] = 1
     maps = torch.stack([x[0], outline])
-    first, second = vgg.responses_text(picture, vgg.Responses(x, x, maps)).splitlines()
-    assert first.startswith(
-        "Filter 1: its response resembles the red values most (correlation +1.00)"
-    )
-    assert first.endswith("right of the picture.")
-    assert (
-        second.startswith("Filter 2: its response resembles the outlines most")
-        and "centre" in second
-    )
+    filters = torch.zeros(2, 3, 3, 3)
+    filters[0, 0] = 1
+    filters[1, :, 0], filters[1, :, 2] = 1, -1
+    responses = vgg.Responses(filters, torch.zeros(2), maps)
+    first, second = vgg.responses_text(picture, responses).splitlines()
+    assert first.startswith("Filter 1 answers to much red.")
+    assert "resembles the red values most (correlation +1.00)" in first
+    assert first.endswith("right.")
+    assert second.startswith("Filter 2 answers to changes only (edges).")
+    assert "resembles the outlines most" in second and "centre" in second
