@@ -72,7 +72,7 @@ def test_sentences_say_what_the_tables_say(tmp_path):
 def test_near_duplicates_across_splits_are_named_for_the_accuracy_that_they_concern():
     rows = ["train – valid", "train – test", "valid – test", "train – train"]
     text = eda.twins_text(pd.DataFrame({"pairs": [2, 0, 1, 7]}, index=rows))
-    assert "training and validation sets share 2 near-duplicate pairs: the validation" in text
+    assert "between the training and validation sets: 2. The validation accuracy" in text
     assert "No test picture has a near-duplicate in the training set." in text
     assert text.endswith("within the training set: 7.")
 
