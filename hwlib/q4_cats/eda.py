@@ -141,8 +141,8 @@ def twins_text(table: pd.DataFrame) -> str:
     for split, name in (("valid", "validation"), ("test", "test")):
         pairs = table.loc[f"train – {split}", "pairs"]
         sentences.append(
-            f"Near-duplicates between the training and {name} sets: {pairs}. The {name} accuracy may "
-            "be a little too high."
+            f"Near-duplicates between the training and {name} sets: {pairs}. The {name} accuracy "
+            "may be a little too high."
             if pairs
             else f"No {name} picture has a near-duplicate in the training set."
         )
