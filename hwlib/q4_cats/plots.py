@@ -122,7 +122,8 @@ def class_activation(network: BigCatsNet, score: Score, part: ImageSet) -> Figur
 
 def accuracy_by_size(summary: pd.DataFrame) -> Figure:
     """Draw held-out accuracy with its 95% interval against the number of parameters (log axis), one
-    line for each recipe and length of the training, and the front: the best for the parameters.
+    line for each recipe and length of the training, the front, which is the best for the
+    parameters, and a published pretrained network for orientation.
     """
     fig, (ax,) = new_figure(1, 1, 6.4, 2.8)
     best = study.front(summary)
@@ -130,6 +131,9 @@ def accuracy_by_size(summary: pd.DataFrame) -> Figure:
     heights = [*best["accuracy"], best["accuracy"].max()]
     front: dict[str, Any] = {"color": "black", "linewidth": 0.8, "label": "best so far"}
     ax.step(sizes, 100 * np.array(heights), where="post", **front)
+    pretrained: dict[str, Any] = {"color": "grey", "linestyle": ":"}
+    pretrained["label"] = "pretrained, 86 million parameters"
+    ax.axhline(100 * study.PRETRAINED_ACCURACY, **pretrained)
     lines = summary.groupby(["line", "epochs"])
     for number, (((line, epochs), part), marker) in enumerate(zip(lines, "osD^v", strict=False)):
         percent = 100 * part["accuracy"]

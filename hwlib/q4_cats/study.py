@@ -43,6 +43,10 @@ MISLABELLED = {
     255: ("OCELOT/033.jpg", "house cat"),
     368: ("SNOW LEOPARD/180.jpg", "jaguar"),
 }
+# For orientation: ViT-B/16 with 86 million parameters, pretrained on ImageNet-21k, fine-tuned on
+# these ten species and judged on 992 pictures of another split, as its model card says:
+# huggingface.co/dima806/wild_cats_image_detection
+PRETRAINED_ACCURACY = 0.9929
 SHIPPED_EPOCHS = 120
 ABLATION_EPOCHS = 20  # of the trainings that say what single parts are worth
 
