@@ -11,7 +11,7 @@ import pytest
 import torch
 from q4_cats.toys import RECIPE, same, small_network, toy_set, train_in_a_process
 
-from hwlib.q4_cats import checkpoint, training
+from hwlib.q4_cats import checkpoint, precision, training
 
 TRAIN, VALID = toy_set(67, 0), toy_set(20, 1)
 FIELDS = tuple(training.initial_state(small_network, TRAIN, RECIPE, "cpu").content())
@@ -178,7 +178,7 @@ def test_a_training_in_float16_goes_on_exactly_and_may_move_to_float32(tmp_path,
             raise StopError
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(training, "short_type", lambda device: torch.float16)
+        patched.setattr(precision, "short_type", lambda device: torch.float16)
         train(tmp_path / "whole.pt")
         patched.setattr(training, "save_checkpoint", stop_after_two)
         with pytest.raises(StopError):
