@@ -64,14 +64,20 @@ def hand_in_hash(hand_in: HandIn) -> str:
     return digest.hexdigest()
 
 
+def lacks_a_lock(options: GradingOptions) -> bool:
+    """Return whether this machine scores nothing because it cannot lock class files in."""
+    return not (options.scheduler or options.trust or available_level().confined)
+
+
 def conditions_hash(options: GradingOptions) -> str:
-    """Return the hash of what every score depends on: this library, the pictures, the digits, and
-    how long a class file may take.
+    """Return the hash of what every score depends on: this library, the pictures, the digits, how
+    long a class file may take, and whether anything can lock it in.
     """
     names = [name for names in DATA.values() for name in names]
     found = [folder for name in names if (folder := find_data(name, options.data_dir))]
     folders = [*found, options.big_cats] if options.big_cats else found
-    facts = (code_hash(NOTEBOOK), file_stamps(folders), options.time_limit, options.trust)
+    unlocked = lacks_a_lock(options)
+    facts = (code_hash(NOTEBOOK), file_stamps(folders), options.time_limit, options.trust, unlocked)
     return short_hash(json.dumps(facts).encode())
 
 
@@ -180,7 +186,7 @@ def grade(
                 f"The real data are not in {options.data_dir}, so what was made on them is not "
                 "scored. hwlib fetch all finds or downloads them."
             )
-        if missing and not (options.scheduler or options.trust or available_level().confined):
+        if missing and lacks_a_lock(options):
             announce(NO_LOCK)
         if missing:
             announce(f"{len(missing)} of {len(tasks)} hand-ins to look at")

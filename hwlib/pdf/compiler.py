@@ -32,7 +32,7 @@ from hwlib.pdf.receipt import FILE, Standard, write_receipt
 
 SHORT_TEXT = 15  # lines
 SHORT_PROSE = 800  # characters
-MOST_SENTENCES = 4  # outputs of prose in a row that stay with what they speak of
+MOST_SENTENCES = 4  # outputs of prose in a row that stay with the figure or table after them
 MOST_COMPILES = 150  # in search of what Typst cannot set
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -55,13 +55,13 @@ def introduces(lines: list[Line]) -> bool:
     return len(lines) <= SHORT_TEXT and lines[-1].text.rstrip().endswith(":")
 
 
-def is_shown(block: Block) -> bool:
+def is_figure_or_table(block: Block) -> bool:
     """Return whether an output is a figure or a table."""
     is_table = isinstance(block, MarkupBlock) and block.is_output and block.markup.tables > 0
     return is_table or isinstance(block, FigureBlock)
 
 
-def is_sentence(block: Block) -> bool:
+def is_short_prose(block: Block) -> bool:
     """Return whether an output is a little prose and nothing else."""
     return (
         isinstance(block, MarkupBlock)
@@ -71,15 +71,15 @@ def is_sentence(block: Block) -> bool:
     )
 
 
-def spoken_of(blocks: list[Block]) -> list[bool]:
-    """Return for each block whether it is a sentence about the next figure or table of its cell; a
+def stay_with_next(blocks: list[Block]) -> list[bool]:
+    """Return for each block whether it is short prose before a figure or table of its own cell; a
     page's end does not part the two.
     """
     stays = [False] * len(blocks)
-    for shown, block in enumerate(blocks):
-        before = range(shown - 1, max(-1, shown - 1 - MOST_SENTENCES), -1)
-        for place in before if is_shown(block) else ():
-            if blocks[place].cell != block.cell or not is_sentence(blocks[place]):
+    for number, block in enumerate(blocks):
+        before = range(number - 1, max(-1, number - 1 - MOST_SENTENCES), -1)
+        for place in before if is_figure_or_table(block) else ():
+            if blocks[place].cell != block.cell or not is_short_prose(blocks[place]):
                 break
             stays[place] = True
     return stays
@@ -144,7 +144,7 @@ class Compiler:
         data = asdict(document.title_block) | {"language": document.facts.language}
         data["keywords"] = [f"sha256:{document.facts.hash}"]
         data["heading"] = typst_data(document.heading) if document.heading else None
-        pairs = zip(blocks, spoken_of(blocks), strict=True)
+        pairs = zip(blocks, stay_with_next(blocks), strict=True)
         data["blocks"] = [typst_data(block, stays) for block, stays in pairs]
         receipt = write_receipt(document, standard)
         (self.folder / "document.json").write_text(json.dumps(data), encoding="utf-8")

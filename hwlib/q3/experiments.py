@@ -9,6 +9,7 @@ import torch
 
 from hwlib.common.device import explain_device_errors, set_seed
 from hwlib.common.history import SPLIT_LABELS, History
+from hwlib.common.sentences import signed
 from hwlib.q3.activations import sigmoid, softmax
 from hwlib.q3.mlp import (
     Digits,
@@ -163,11 +164,6 @@ def rates_text(histories: dict[float, History]) -> str:
     )
 
 
-def signed(value: float) -> str:
-    """Return a number with its sign and three decimals."""
-    return f"{value:+.3f}".replace("-", "−")
-
-
 def gap_text(histories: dict[float, History]) -> str:
     """Return in sentences where the test loss is furthest above the training loss, what both do in
     the last quarter of the epochs there, and which rate ends with the lowest losses.
@@ -175,7 +171,7 @@ def gap_text(histories: dict[float, History]) -> str:
     gaps = {lr: h["test_loss"][-1] - h["train_loss"][-1] for lr, h in histories.items()}
     widest = max(gaps, key=lambda lr: gaps[lr])
     others = [gap for lr, gap in gaps.items() if lr != widest]
-    beside = f"; at most {signed(max(others))} at the other rates" if others else ""
+    beside = f"; at most {signed(max(others), '+.3f')} at the other rates" if others else ""
     train, test = (histories[widest][f"{split}_loss"] for split in ("train", "test"))
     first = max(0, len(test) - max(2, len(test) // 4))
     lowest = {
@@ -186,8 +182,8 @@ def gap_text(histories: dict[float, History]) -> str:
     as_well = "and the lowest test loss" if same else f"lr {lowest['test']:g} the lowest test loss"
     return (
         f"Test loss minus training loss is largest at lr {widest:g} "
-        f"({signed(gaps[widest])}{beside}). From epoch {first + 1} to {len(test)} the training "
-        f"loss goes there from {train[first]:.3f} to {train[-1]:.3f}, the test loss from "
+        f"({signed(gaps[widest], '+.3f')}{beside}). From epoch {first + 1} to {len(test)} the "
+        f"training loss goes there from {train[first]:.3f} to {train[-1]:.3f}, the test loss from "
         f"{test[first]:.3f} to {test[-1]:.3f}.\n"
         f"After the last epoch lr {lowest['train']:g} has the lowest training loss, {as_well}."
     )

@@ -35,8 +35,7 @@ def activations(
     limit, places = jacobian.abs().max().item(), range(len(jacobian))
     scale: dict[str, Any] = {"cmap": "PuOr", "vmin": -limit, "vmax": limit, "aspect": "auto"}
     show_values(last, jacobian, "{:.3f}".format, fontsize=7.5, **scale)
-    last.set(title="Jacobian of softmax", xlabel="column k")
-    last.set_ylabel("row i")
+    last.set(title="Jacobian of softmax", xlabel="column k", ylabel="row i")
     last.set_xticks(places, [str(k + 1) for k in places])
     last.set_yticks(places, [str(i + 1) for i in places])
     legend_above(fig, axes[0])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from hwlib.common.sentences import signed
 from hwlib.q4_cats import study
 from hwlib.q4_cats.cnn import WIDTHS, BigCatsNet, count_parameters
 from hwlib.q4_cats.evaluation import percent_range
@@ -40,7 +41,7 @@ def ablation_table(runs: pd.DataFrame) -> pd.DataFrame:
         "right answers": (summary["accuracy"] * summary["total"]).round().astype(int),
         "accuracy": summary["accuracy"].map("{:.1%}".format),
         "95% interval": summary["interval"].map(percent_range),
-        "difference": [f"{n:+d}".replace("-", "−") if n else "–" for n in more],
+        "difference": [signed(n, "+d") if n else "–" for n in more],
         "core minutes": summary["core_minutes"].map("{:.1f}".format),
     }
     return pd.DataFrame(table).set_index("recipe").rename_axis(index=None, columns="recipe")
@@ -80,8 +81,9 @@ def gains(before: pd.Series, after: pd.Series) -> str:
     that has both.
     """
     change = (after - before).dropna()
-    signed = [f"{value:+.1f} ({size:,} parameters)" for size, value in change.items()]
-    return ", ".join(signed).replace("-", "−")
+    return ", ".join(
+        f"{signed(value, '+.1f')} ({size:,} parameters)" for size, value in change.items()
+    )
 
 
 def size_and_length_text(runs: pd.DataFrame) -> str:
@@ -108,7 +110,7 @@ def teachers_text(runs: pd.DataFrame) -> str:
     first = runs[runs["fold"] == 1]
     untaught = first.loc[first["variant"].isin(UNTAUGHT), "correct"]
     taught = first.loc[first["variant"].isin(study.TAUGHT), "correct"] - untaught.mean()
-    low, high = (f"{change:+.0f}".replace("-", "−") for change in (taught.min(), taught.max()))
+    low, high = (signed(change, "+.0f") for change in (taught.min(), taught.max()))
     return (
         "Learning from the predictions of another network, or of its own average, on the same crop "
         f"changed the right answers of networks of about 25,000 parameters by {low} to {high} "

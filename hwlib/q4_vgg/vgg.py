@@ -16,6 +16,7 @@ from torchvision.models import VGG, VGG16_Weights, vgg16
 from hwlib.common import download
 from hwlib.common.errors import DataError
 from hwlib.common.images import image_paths, read_image
+from hwlib.common.sentences import signed
 
 RESIZE, CROP = 256, 224
 COLOURS_OF_X = ("the red values", "the green values", "the blue values")
@@ -273,9 +274,9 @@ def correlation(a: Tensor, b: Tensor) -> float:
 
 
 def responses_text(picture: Picture, responses: Responses) -> str:
-    """Return in a line for each filter what it answers to by its weights, and what its response to
-    this picture resembles most: the
-    brightness of a colour, or (by its size) the outlines; and in which part it is strongest.
+    """Return in a line for each filter what it answers to by its weights, what its response to this
+    picture resembles most, which is the brightness of a colour or (by its size) the outlines, and
+    in which part it is strongest.
     """
     x = preprocess(picture.image)
     edge = 2  # zero padding makes an outline of its own around the picture
@@ -292,7 +293,7 @@ def responses_text(picture: Picture, responses: Responses) -> str:
         row, column = divmod(int(ninths.argmax()), 3)
         height, side = ("upper", "middle", "lower")[row], ("left", "centre", "right")[column]
         place = "centre" if (row, column) == (1, 1) else f"{height} {side}"
-        likeness = f"{names[name]:+.2f}".replace("-", "−")
+        likeness = signed(names[name], "+.2f")
         lines.append(
             f"Filter {number} answers to {filter_meaning(responses.filters[number - 1])}. In this "
             f"picture its response resembles {name} most (correlation {likeness}), and is "

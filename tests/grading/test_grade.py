@@ -21,9 +21,11 @@ from PIL import Image
 from support import ROOT, STEM, listen_to_ctrl_c, run_hwlib, wait_until
 
 from hwlib.cli import main
+from hwlib.grading import runner
 from hwlib.grading.hand_ins import HandIn
 from hwlib.grading.runner import holds
 from hwlib.q4_cats.cnn import CLASS_NAMES
+from hwlib.submission.sandbox import Level
 
 PWNED = Path("/tmp/hw-pwned-grade")
 SOME = [classes.honest, classes.checkpoint, classes.endless, classes.writes_files]
@@ -194,6 +196,15 @@ def test_our_own_bundle_is_scored_as_verify_scores_it(small_export, tmp_path):
     assert int(row["parameters"]) == verified["q4"]["parameters"]
     assert row["problems"].startswith("ID1 and ID2 are placeholders")
     assert "A demonstration on sample data" in row["problems"]
+
+
+def test_what_was_not_scored_without_a_lock_is_looked_at_again_with_one(monkeypatch, tmp_path):
+    options = runner.GradingOptions(data_dir=tmp_path)
+    with_lock = runner.conditions_hash(options)
+    monkeypatch.setattr(runner, "available_level", Level)
+    assert runner.conditions_hash(options) != with_lock
+    assert runner.conditions_hash(options._replace(trust=True)) != with_lock
+    assert not runner.lacks_a_lock(options._replace(scheduler="tcp://elsewhere:8786"))
 
 
 def test_results_within_the_folder_are_no_hand_in(tmp_path):
