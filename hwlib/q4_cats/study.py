@@ -6,12 +6,14 @@ instead of repeating them.
 """
 
 import json
+import math
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
 from hwlib.common.statistics import mcnemar
+from hwlib.q4_cats.cnn import WIDTHS, BigCatsNet, count_parameters
 from hwlib.q4_cats.evaluation import percent_range, wilson_interval
 from hwlib.q4_cats.folds import FOLDS
 
@@ -140,42 +142,61 @@ def ablation(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([summary[whole], summary[part]], ignore_index=True)
 
 
-class Difference(NamedTuple):
-    """Two runs on the same pictures: how many only the first, only the second classified correctly,
-    and the p-value of McNemar's exact test.
+class Comparison(NamedTuple):
+    """A variant beside one of the sizes, over all pairs of runs with the same seed and fold: how
+    many of the pairs' pictures only the variant, only the size classified correctly, and the
+    p-value of McNemar's exact test, which counts a picture once for every pair.
     """
 
-    first: str
-    second: str
-    only_first: int
-    only_second: int
+    variant: str
+    parameters: int
+    size: str
+    pairs: int
+    only_variant: int
+    only_size: int
     p_value: float
 
 
-def differences(runs: pd.DataFrame) -> pd.DataFrame:
-    """Compare all pairs of runs on one fold whose wrong answers are stored, a row each."""
-    noted = runs[runs["wrong"].notna()]
-    pairs = [
-        (one, other)
-        for index, (_, one) in enumerate(noted.iterrows())
-        for _, other in list(noted.iterrows())[index + 1 :]
-        if one["fold"] == other["fold"]
+def compared_size(variant: str, epochs: int, parameters: int) -> str | None:
+    """Return the shipped size that a variant is compared with: that of the nearest number of
+    parameters. A shipped size is compared with the next smaller one, the smallest with none.
+    """
+    counts = {size: count_parameters(BigCatsNet(widths=widths)) for size, widths in WIDTHS.items()}
+    if variant in WIDTHS and epochs == SHIPPED_EPOCHS:
+        smaller = [size for size in WIDTHS if counts[size] < counts[variant]]
+        return smaller[-1] if smaller else None
+    return min(WIDTHS, key=lambda size: abs(math.log(counts[size] / parameters)))
+
+
+def comparisons(runs: pd.DataFrame) -> pd.DataFrame:
+    """Compare every variant with a size, picture by picture, a row each; runs of which no wrong
+    answers are stored, and short trainings, are left out.
+    """
+    noted = distinct_starts(runs[runs["wrong"].notna() & (runs["epochs"] >= SHIPPED_EPOCHS)])
+    sizes = noted[noted["variant"].isin(WIDTHS) & (noted["epochs"] == SHIPPED_EPOCHS)]
+    rows = []
+    for (variant, epochs, parameters), own in noted.groupby(
+        ["variant", "epochs", "parameters"], sort=False
+    ):
+        size = compared_size(variant, epochs, parameters)
+        beside = sizes[sizes["variant"] == size]
+        pairs = own.merge(beside, on=["seed", "fold"], suffixes=("", "_of_size"))
+        name = variant if epochs == SHIPPED_EPOCHS else f"{variant}, {epochs} epochs"
+        if size and len(pairs):
+            rows.append(compare(name, parameters, size, pairs))
+    return pd.DataFrame(rows, columns=list(Comparison._fields))
+
+
+def compare(variant: str, parameters: int, size: str, pairs: pd.DataFrame) -> Comparison:
+    """Compare the wrong answers of pairs of runs, a row each."""
+    answers = [
+        (set(own), set(other))
+        for own, other in zip(pairs["wrong"], pairs["wrong_of_size"], strict=True)
     ]
-    rows = [picture_by_picture(one, other) for one, other in pairs]
-    return pd.DataFrame(rows, columns=list(Difference._fields))
-
-
-def picture_by_picture(one: pd.Series, other: pd.Series) -> Difference:
-    """Compare two runs on the same fold, picture by picture."""
-    wrong, others = set(one["wrong"]), set(other["wrong"])
-    only_first, only_second = len(others - wrong), len(wrong - others)
-    p_value = mcnemar(only_first, only_second)
-    return Difference(run_name(one), run_name(other), only_first, only_second, p_value)
-
-
-def run_name(run: pd.Series) -> str:
-    """Return what tells a run from all others."""
-    return f"{run['variant']}, seed {run['seed']:.0f}, fold {run['fold']}, {run['epochs']} epochs"
+    only_variant = sum(len(other - own) for own, other in answers)
+    only_size = sum(len(own - other) for own, other in answers)
+    p_value = mcnemar(only_variant, only_size)
+    return Comparison(variant, parameters, size, len(pairs), only_variant, only_size, p_value)
 
 
 def never_right(runs: pd.DataFrame) -> list[int]:
@@ -247,8 +268,8 @@ def record_text(runs: pd.DataFrame) -> str:
     )
     columns = "variant seed fold epochs parameters correct total accuracy core_minutes machine"
     shown = [MISLABELLED[index] for index in never_right(runs) if index in MISLABELLED]
-    pairs = differences(runs)
-    pairs["p_value"] = pairs["p_value"].map("{:.2f}".format)
+    pairs = comparisons(runs)
+    pairs["p_value"] = pairs["p_value"].map("{:.2g}".format)
     return (
         "# All stored trainings of Question 4.I\n\n"
         "Written by `python benchmarks/cnn_accuracy.py`. Each network was trained on four fifths "
@@ -260,7 +281,10 @@ def record_text(runs: pd.DataFrame) -> str:
         "show: "
         f"{', '.join(f'{path} ({animal})' for path, animal in shown)}.\n\n"
         "## The same pictures, one by one\n\n"
-        "For runs whose wrong answers are stored: how many pictures only the first, only the "
-        "second of two classifies correctly, and the p-value of McNemar's exact test.\n\n"
+        "For long runs whose wrong answers are stored. Every variant stands beside the shipped "
+        "size with the nearest number of parameters, trained from the same seed and judged on the "
+        "same fold; a size stands beside the next smaller one. Over all such pairs: how many "
+        "pictures only the variant and only the size classified correctly, and the p-value of "
+        "McNemar's exact test.\n\n"
         f"{markdown_table(pairs)}\n"
     )

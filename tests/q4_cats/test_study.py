@@ -101,11 +101,38 @@ def test_the_front_is_what_no_network_with_as_few_parameters_beats():
     assert best.values.tolist() == [[10, 0.5], [20, 0.7], [40, 0.9]]
 
 
-def test_runs_on_one_fold_are_compared_picture_by_picture():
-    runs = RUNS.iloc[[0, 1, 6]].assign(wrong=pd.Series({0: [1, 2, 3], 1: [3, 4], 6: [5]}))
-    (pair,) = study.differences(runs).itertuples(index=False)
-    assert (pair.only_first, pair.only_second, pair.p_value) == (1, 2, 1)
-    assert study.differences(RUNS.assign(wrong=None)).empty
+def answered(
+    variant: str, seed: int, wrong: list[int], parameters: int = 98_000, epochs: int = 120
+) -> dict:
+    return run(variant, seed, epochs, 200 - len(wrong), parameters) | {"wrong": wrong}
+
+
+def test_a_variant_is_compared_picture_by_picture_with_the_size_of_its_number_of_parameters():
+    runs = pd.DataFrame(
+        [
+            answered("large", 1, [1, 2, 3]),
+            answered("large", 2, [7]),
+            answered("medium", 1, [1, 2, 3, 4, 5], parameters=47_000),
+            answered("with spots", 1, [3, 4], parameters=90_000),
+            answered("with spots", 2, [8, 9], parameters=90_000),
+            answered("with spots", 3, [0], parameters=90_000),  # no large network of that seed
+            answered("with spots", 1, [], parameters=90_000, epochs=20),  # too short
+        ]
+    )
+    large, spots = study.comparisons(runs).itertuples(index=False)
+    assert large[:6] == ("large", 98_000, "medium", 1, 2, 0) and large.p_value == 0.5
+    # Pictures 1, 2 and 7 against 4, 8 and 9.
+    assert spots[:6] == ("with spots", 90_000, "large", 2, 3, 3) and spots.p_value == 1
+
+
+def test_a_longer_training_of_a_size_is_compared_with_that_size():
+    runs = [answered("medium", 1, [1, 2], 47_000), answered("medium", 1, [2], 47_000, epochs=240)]
+    (longer,) = study.comparisons(pd.DataFrame(runs)).itertuples(index=False)
+    assert longer[:6] == ("medium, 240 epochs", 47_000, "medium", 1, 1, 0)
+
+
+def test_runs_without_stored_answers_are_not_compared():
+    assert study.comparisons(RUNS.assign(wrong=None)).empty
 
 
 def test_pictures_that_no_network_has_right_are_told_with_those_that_are_mislabelled():
