@@ -87,6 +87,9 @@ VARIANTS: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], dict[str, Any
     "small, finer pictures": (SMALL, FINER, FINER_IN_MEMORY),
     "medium, finer pictures": (MEDIUM, FINER, FINER_IN_MEMORY),
     "width 3/2": (of_widths(24, 48, 72, 112), {}, {}),
+    "width 2": (of_widths(32, 64, 96, 144), {}, {}),
+    "small, weight decay 0.2": (SMALL, NO_CUTMIX | {"weight_decay": 0.2}, {}),
+    "large, more cutmix": (LARGE, {"cutmix_share": 0.5}, {}),
 }  # fmt: skip
 
 

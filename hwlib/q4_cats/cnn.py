@@ -104,7 +104,8 @@ def inverted_residual(inputs: int, outputs: int, expansion: float, stride: int =
 
 
 def as_fractions(x: Tensor) -> Tensor:
-    """Return pictures (B, 3, H, W), uint8 or of any of the ``CONVENTIONS``, as floats in [0, 1].
+    """Return pictures (B, 3, H, W) as float32 in [0, 1]; they are whole numbers from 0 to 255, or
+    floats of any of the ``CONVENTIONS``.
 
     The range of the whole batch decides: the first convention that it fits into. It cannot tell a
     batch without a dark pixel that is normalised (no value below -0.25) from one in [0, 1], nor one
@@ -116,14 +117,14 @@ def as_fractions(x: Tensor) -> Tensor:
     if x.dim() != 4 or x.shape[1] != 3 or min(x.shape) < 1 or min(x.shape[2:]) < SMALLEST:
         expected = f"(B, 3, H, W) with sides of at least {SMALLEST} pixels"
         raise ValueError(f"Give pictures of shape {expected}, not {tuple(x.shape)}.")
-    if x.dtype == torch.uint8:
-        return x / 255
+    whole = {"0 to 255": CONVENTIONS["0 to 255"]}
+    known, x = CONVENTIONS if x.is_floating_point() else whole, x.float()
     low, high = (value.item() for value in x.aminmax())
-    for (lowest, highest), deviation, mean in CONVENTIONS.values():
+    for (lowest, highest), deviation, mean in known.values():
         if lowest - TOLERANCE <= low and high <= highest + TOLERANCE:
             return x * x.new_tensor(deviation).view(3, 1, 1) + x.new_tensor(mean).view(3, 1, 1)
-    known = "; ".join(CONVENTIONS)
-    raise ValueError(f"Give values by one of these: {known}; not from {low:.3g} to {high:.3g}.")
+    names = "; ".join(known)
+    raise ValueError(f"Give values by one of these: {names}; not from {low:.3g} to {high:.3g}.")
 
 
 def resize(x: Tensor) -> Tensor:
@@ -148,8 +149,8 @@ class BigCatsNet(nn.Module):
     """Classify ten species of big cats: RGB pictures (B, 3, H, W) to logits (B, 10).
 
     Normalisation is part of the network. In evaluation mode so are the way back from other
-    conventions to [0, 1], the resize and the average over two views, the whole
-    picture and its middle, so that nobody can preprocess it wrongly.
+    conventions to [0, 1], the resize and the average over two views, the whole picture and its
+    middle: what people usually do to pictures beforehand changes no answer.
 
     Args:
         num_classes: number of logits.

@@ -119,6 +119,21 @@ def teachers_text(runs: pd.DataFrame) -> str:
     )
 
 
+def limit_text(runs: pd.DataFrame) -> str:
+    """Return in sentences what more parameters and a longer training bring beyond the large network
+    on the first fold.
+    """
+    first = runs[(runs["fold"] == 1) & (runs["epochs"] >= study.SHIPPED_EPOCHS)]
+    large = shipped_runs(first, study.FULL)["correct"]
+    wider, longer = (first[first["variant"] == name] for name in (study.WIDER, study.LONGER))
+    return (
+        f"The starts of the large network have {large.min()} to {large.max()} right answers. With "
+        f"twice its widths, which makes {wider['parameters'].iloc[0]:,} parameters, "
+        f"{starts(wider['correct'].tolist())} answers are right; with {longer['epochs'].iloc[0]} "
+        f"epochs, and cutmix in half of the batches, {starts(longer['correct'].tolist())}."
+    )
+
+
 def competition_score(accuracy: float, parameters: int) -> float:
     """Return what our grader's rubric gives for an accuracy between 0 and 1 and a number of
     parameters: percentage points, less ``POINTS_A_DOUBLING`` for each doubling of 100,000.

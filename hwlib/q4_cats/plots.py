@@ -1,6 +1,7 @@
 """Figures of Question 4.I: the pictures, the confusion matrix, the mistakes."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -143,7 +144,10 @@ def accuracy_by_size(summary: pd.DataFrame) -> Figure:
         # Side by side, since many differ by little: 4% of the parameters are not seen otherwise.
         beside = part["parameters"] * 1.04 ** (number - len(lines) / 2)
         ax.errorbar(beside, percent, errors, capsize=3, **style)
-    ticks = {f"{size / 1000:.0f}": size for size in sorted(summary["parameters"])}
+    # The labels of two sizes that are nearly the same would overlap: the larger one gets one.
+    places = sorted(set(summary["parameters"]), reverse=True)
+    crowded = {size for larger, size in pairwise(places) if larger < 1.2 * size}
+    ticks = {f"{size / 1000:.0f}": size for size in places if size not in crowded}
     ax.set(
         xscale="log", xlabel="parameters (thousands, logarithmic)", ylabel="held-out accuracy (%)"
     )

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from hwlib.common.statistics import mcnemar
+from hwlib.q4_cats import hard_pictures
 from hwlib.q4_cats.cnn import WIDTHS, BigCatsNet, count_parameters
 from hwlib.q4_cats.evaluation import percent_range, wilson_interval
 from hwlib.q4_cats.folds import FOLDS
@@ -25,26 +26,25 @@ TAUGHT = (  # a teacher sees the same crop and box
     "width 1/2 without cutmix, taught by its average",
     "small with cutmix, taught by the large network",
     "small, taught by the large network",
+    "small, taught by width 2",
 )
 NOT_KEPT = (  # trained with code that was not kept
     *TAUGHT,
+    "medium, taught by width 2",
     "small, residual blocks applied twice",
     "medium, residual blocks applied twice",
     "small, blurred before each stride",
     "medium, blurred before each stride",
     "small, first convolutions in harmonics",
+    "small, mean and deviation",
+    "small, stronger affine",
+    "small, milder affine",
+    "small, strong colour",
+    "small, cleaned",
 )
-WITH_CUTMIX = ("width 1/2", "medium with cutmix", "large", "width 3/2")  # by size
+WITH_CUTMIX = ("width 1/2", "medium with cutmix", "large", "width 3/2", "width 2")  # by size
 WITHOUT_CUTMIX = ("small", "width 1/2 without cutmix", "medium", "without cutmix")
-# Pictures of the first fold, by index, that do not show what their label says, judged by eye.
-MISLABELLED = {
-    2: ("AFRICAN LEOPARD/008.jpg", "jaguar"),
-    8: ("AFRICAN LEOPARD/040.jpg", "jaguar"),
-    17: ("AFRICAN LEOPARD/116.jpg", "jaguar"),
-    27: ("AFRICAN LEOPARD/172.jpg", "cheetah"),
-    255: ("OCELOT/033.jpg", "house cat"),
-    368: ("SNOW LEOPARD/180.jpg", "jaguar"),
-}
+WIDER, LONGER = "width 2", "large, more cutmix"  # what ought to help if weights or time lacked
 # For orientation: ViT-B/16 with 86 million parameters, pretrained on ImageNet-21k, fine-tuned on
 # these ten species and judged on 992 pictures of another split, as its model card says:
 # huggingface.co/dima806/wild_cats_image_detection
@@ -199,34 +199,6 @@ def compare(variant: str, parameters: int, size: str, pairs: pd.DataFrame) -> Co
     return Comparison(variant, parameters, size, len(pairs), only_variant, only_size, p_value)
 
 
-def never_right(runs: pd.DataFrame) -> list[int]:
-    """Return the first fold's pictures, by index, that none of the runs whose wrong answers are
-    stored classifies correctly.
-    """
-    answers = runs.loc[(runs["fold"] == 1) & runs["wrong"].notna(), "wrong"]
-    return sorted(set.intersection(*map(set, answers))) if len(answers) else []
-
-
-def never_right_text(runs: pd.DataFrame) -> str:
-    """Return in sentences how many pictures no stored run classifies correctly, how many of them
-    are mislabelled, and how far the mistakes of different runs are the same.
-    """
-    noted = runs[(runs["fold"] == 1) & runs["wrong"].notna()]
-    pictures = never_right(runs)
-    others = sum(index in MISLABELLED for index in pictures)
-    total = noted["total"].iloc[0] if len(noted) else 0
-    mistakes = noted["wrong"].explode()
-    often = mistakes.value_counts() > len(noted) / 2
-    shared = mistakes.isin(often.index[often]).mean()
-    return (
-        f"Of the first fold's {total} pictures, {len(pictures)} were classified wrongly by all "
-        f"{len(noted)} stored trainings whose answers are kept, of every size. At least {others} "
-        "of these do not show what their label says, judged by eye. "
-        f"More than half of the trainings are wrong on the same {often.sum()} pictures, to which "
-        f"{shared:.0%} of all their mistakes belong."
-    )
-
-
 def cross_validation(runs: pd.DataFrame, variant: str = FULL) -> pd.DataFrame:
     """Return, for a variant's first start on every fold, how many pictures a network that was
     trained on the other folds classifies correctly, with the 95% interval, as of one count. Two
@@ -267,7 +239,6 @@ def record_text(runs: pd.DataFrame) -> str:
         core_minutes=(runs["core_seconds"] / 60).map("{:.1f}".format, "ignore").fillna("not noted"),
     )
     columns = "variant seed fold epochs parameters correct total accuracy core_minutes machine"
-    shown = [MISLABELLED[index] for index in never_right(runs) if index in MISLABELLED]
     pairs = comparisons(runs)
     pairs["p_value"] = pairs["p_value"].map("{:.2g}".format)
     return (
@@ -277,9 +248,8 @@ def record_text(runs: pd.DataFrame) -> str:
         "duplicates are in the same fold. Choices were made on fold 1 alone.\n\n"
         f"{markdown_table(table[columns.split()])}\n\n"
         "## Pictures that no network classifies correctly\n\n"
-        f"{never_right_text(runs)} Those that are never right and mislabelled, with what they "
-        "show: "
-        f"{', '.join(f'{path} ({animal})' for path, animal in shown)}.\n\n"
+        f"{hard_pictures.never_right_text(runs)}\n\n"
+        f"{markdown_table(hard_pictures.mislabelled_table())}\n\n"
         "## The same pictures, one by one\n\n"
         "For long runs whose wrong answers are stored. Every variant stands beside the shipped "
         "size with the nearest number of parameters, trained from the same seed and judged on the "

@@ -12,7 +12,10 @@ import torch
 from PIL import Image
 from torch import nn
 
+from hwlib.common.images import load_image_set
 from hwlib.q4_cats import cnn
+from hwlib.q4_cats.recipe import Recipe
+from hwlib.q4_cats.training import train_classifier
 
 CLASS_FILE = Path(cnn.__file__)
 PARAMETERS = 47_123  # of the network that is handed in; no other test repeats it
@@ -51,6 +54,8 @@ PREPROCESSED = {  # pictures of whole numbers from 0 to 255, as people hand them
     "by 0.5": lambda x: (x / 255 - 0.5) / 0.5,
     "by ImageNet": lambda x: (x / 255 - MEAN) / DEVIATION,
     "half precision": lambda x: (x / 255).half(),
+    "double precision": lambda x: (x / 255).double(),
+    "whole numbers of 64 bits": lambda x: x.long(),
 }
 
 
@@ -58,8 +63,18 @@ PREPROCESSED = {  # pictures of whole numbers from 0 to 255, as people hand them
 @pytest.mark.parametrize("darkest, brightest", [(0, 255), (0, 90), (60, 255), (5, 6), (0, 0)])
 def test_every_convention_is_recognised_in_dark_and_bright_pictures(how, darkest, brightest):
     pixels = torch.linspace(darkest, brightest, 3 * 48 * 50).round().view(1, 3, 48, 50)
-    fractions = cnn.as_fractions(PREPROCESSED[how](pixels)).float()
+    fractions = cnn.as_fractions(PREPROCESSED[how](pixels))
     torch.testing.assert_close(fractions, pixels / 255, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("side", [192, 224])
+@pytest.mark.parametrize("how", PREPROCESSED)
+def test_the_network_gives_the_same_logits_by_every_convention(how, side):
+    torch.manual_seed(0)
+    network, pixels = cnn.BigCatsNet().eval(), torch.randint(256, (2, 3, side, side)).float()
+    with torch.no_grad():
+        logits, plain = network(PREPROCESSED[how](pixels)), network(pixels / 255)
+    torch.testing.assert_close(logits, plain, atol=1e-3, rtol=0)
 
 
 def test_values_beyond_their_range_after_a_bicubic_resize_change_no_convention():
@@ -74,6 +89,7 @@ def test_values_beyond_their_range_after_a_bicubic_resize_change_no_convention()
         (torch.full((1, 3, 64, 64), torch.inf), "inf"),
         (torch.tensor([-9.0, 9.0]).repeat(1, 3, 64, 32), "not from -9 to 9"),
         (torch.full((1, 3, 64, 64), 65535.0), "6.55e"),
+        (torch.full((1, 3, 64, 64), -1, dtype=torch.int8), "these: 0 to 255; not from -1 to -1"),
         (torch.rand(1, 1, 64, 64), "not (1, 1, 64, 64)"),
         (torch.rand(1, 64, 64, 3), "not (1, 64, 64, 3)"),
         (torch.rand(3, 64, 64), "not (3, 64, 64)"),
@@ -93,8 +109,32 @@ def test_real_pictures_are_recognised_one_by_one(real_data):
         with Image.open(path) as image:
             pixels = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None]
         for change in PREPROCESSED.values():
-            fractions = cnn.as_fractions(change(pixels)).float()
+            fractions = cnn.as_fractions(change(pixels))
             torch.testing.assert_close(fractions, pixels / 255, atol=1e-3, rtol=0)
+
+
+@pytest.mark.long
+def test_a_trained_network_classifies_real_pictures_alike_by_every_convention(real_data):
+    """At 224 pixels, as they are in their files, in batches of 50 and one by one."""
+    folder = real_data / "big_cats"
+    train = load_image_set(folder / "train", cnn.IMAGE_SIZE, cnn.CLASS_NAMES)
+    valid = load_image_set(folder / "valid", cnn.IMAGE_SIZE, cnn.CLASS_NAMES)
+    widths = cnn.WIDTHS["small"]
+    network = cnn.BigCatsNet(widths=widths)
+    result = train_classifier(lambda: cnn.BigCatsNet(widths=widths), train, valid, Recipe(epochs=6))
+    network.load_state_dict(result.state_dict)
+    network.eval()
+    full = load_image_set(folder / "test", 224, cnn.CLASS_NAMES)
+
+    def right(how: str, size: int) -> int:
+        batches = full.images.float().split(size)
+        with torch.no_grad():
+            answers = torch.cat([network(PREPROCESSED[how](batch)).argmax(1) for batch in batches])
+        return int((answers == full.labels).sum())
+
+    plain = right("fractions", 50)
+    assert plain > 0.3 * len(full.labels)  # it has learnt something
+    assert all(abs(right(how, size) - plain) <= 1 for how in PREPROCESSED for size in (50, 1))
 
 
 @pytest.mark.parametrize("side, size", [(48, 144), (127, 144), (128, 192), (192, 192), (300, 192)])

@@ -63,6 +63,15 @@ def test_a_teacher_is_compared_with_the_mean_without_one():
     assert "by +1 to +1 (1 trainings)" in text and text.endswith("range from 72 to 72.")
 
 
+def test_what_is_wider_or_trained_longer_stands_beside_the_large_network():
+    more = [run("width 2", 91, parameters=4000), run("large, more cutmix", 93, epochs=240)]
+    text = findings.limit_text(pd.DataFrame([*RUNS.to_dict("records"), *more]))
+    assert text.startswith("The starts of the large network have 90 to 94 right answers.")
+    assert "makes 4,000 parameters, 91 answers" in text and text.endswith(
+        "with 240 epochs, and cutmix in half of the batches, 93."
+    )
+
+
 def test_the_sizes_are_compared_over_all_folds_and_by_the_grader_s_score():
     table = findings.sizes_table(RUNS)
     assert table.loc["large", "first fold, each start"] == "90, 94"

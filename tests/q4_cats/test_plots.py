@@ -57,16 +57,28 @@ def test_class_activation_is_drawn_for_a_network_that_speaks_against_every_class
     assert (0, 0.1) in scales
 
 
+def test_sizes_that_are_nearly_the_same_share_a_label():
+    rows = [("ours", 20, 375_000, 0.5), ("known solution", 60, 438_000, 0.6)]
+    summary = pd.DataFrame(rows, columns=["line", "epochs", "parameters", "accuracy"])
+    fig = plots.accuracy_by_size(summary.assign(interval=[(0.4, 0.6), (0.5, 0.7)]))
+    assert [label.get_text() for label in fig.axes[0].get_xticklabels()] == ["438"]
+
+
 def test_accuracy_by_size_has_a_line_for_each_length_and_the_known_solution():
-    rows = [("ours", 20, 10, 0.5), ("ours", 20, 20, 0.6), ("known solution", 60, 90, 0.55)]
+    rows = [
+        ("ours", 20, 10_000, 0.5),
+        ("ours", 20, 20_000, 0.6),
+        ("known solution", 60, 90_000, 0.55),
+    ]
     summary = pd.DataFrame(rows, columns=["line", "epochs", "parameters", "accuracy"])
     summary["interval"] = [(accuracy - 0.1, accuracy + 0.2) for accuracy in summary["accuracy"]]
     fig = plots.accuracy_by_size(summary)
     lines = {c.get_label(): c.lines[0].get_xydata().tolist() for c in fig.axes[0].containers}
     assert lines.keys() == {"ours, 20 epochs", "known solution, 60 epochs"}
     (front,) = (line for line in fig.axes[0].lines if line.get_label() == "best so far")
-    assert front.get_xydata().tolist() == [[10, 50], [20, 60], [90, 60]]
+    assert front.get_xydata().tolist() == [[10_000, 50], [20_000, 60], [90_000, 60]]
+    assert [label.get_text() for label in fig.axes[0].get_xticklabels()] == ["90", "20", "10"]
     line = lines["ours, 20 epochs"]
-    beside = [place / size for (place, _), size in zip(line, (10, 20), strict=True)]
+    beside = [place / size for (place, _), size in zip(line, (10_000, 20_000), strict=True)]
     assert beside[0] == pytest.approx(beside[1]) and 0.9 < beside[0] < 1.1
     assert [height for _, height in line] == [50, 60]

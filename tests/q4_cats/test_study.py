@@ -135,15 +135,6 @@ def test_runs_without_stored_answers_are_not_compared():
     assert study.comparisons(RUNS.assign(wrong=None)).empty
 
 
-def test_pictures_that_no_network_has_right_are_told_with_those_that_are_mislabelled():
-    runs = RUNS.iloc[[0, 1, 6]].assign(wrong=pd.Series({0: [2, 3, 8], 1: [3, 8], 6: [5]}))
-    assert study.never_right(runs) == [3, 8]  # the third run is of another fold
-    text = study.never_right_text(runs)
-    assert "200 pictures, 2 were" in text and "all 2 stored" in text and "At least 1 of" in text
-    assert text.endswith("on the same 2 pictures, to which 80% of all their mistakes belong.")
-    assert study.never_right(RUNS.assign(wrong=None)) == []
-
-
 def test_a_repeated_start_counts_once_among_the_folds():
     again = pd.concat([RUNS, pd.DataFrame([run("large", 1, 40, 0)])])
     assert study.cross_validation(again).equals(study.cross_validation(RUNS))
