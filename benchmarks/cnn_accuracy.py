@@ -3,6 +3,7 @@ the held-out fifth.
 
     python benchmarks/cnn_accuracy.py small --data-dir DIR
     python benchmarks/cnn_accuracy.py medium --fold 2 --seed 3 --data-dir DIR
+    python benchmarks/cnn_accuracy.py medium --all --data-dir DIR
     python benchmarks/cnn_accuracy.py reference --data-dir DIR
     python benchmarks/cnn_accuracy.py
 
@@ -39,6 +40,7 @@ from hwlib.q4_cats.recipe import RECIPES, Recipe
 from hwlib.run.parameters import Parameters
 
 EPOCHS = Parameters().cnn_epochs
+WHOLE_STUDY = [(1, 1), (2, 1), (3, 1), *((1, fold) for fold in range(2, 1 + folds.FOLDS))]
 RECORD = Path(__file__).resolve().parents[1] / "docs" / "experiments.md"
 
 
@@ -198,6 +200,9 @@ def main() -> None:
         choices=range(1, 1 + folds.FOLDS),
         help="held out; variants are compared on 1, the others are for the final score",
     )
+    parser.add_argument(
+        "--all", action="store_true", help="three starts on the first fold, one on each other fold"
+    )
     parser.add_argument("--epochs", type=int, help="default: as shipped, or the reference's 150")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
@@ -205,8 +210,11 @@ def main() -> None:
     if options.variant:
         full = reference.EPOCHS if options.variant == study.REFERENCE else EPOCHS
         options.epochs = options.epochs or full
-        if not is_stored(options):
-            store(train_and_score(options))
+        for options.seed, options.fold in (
+            WHOLE_STUDY if options.all else [(options.seed, options.fold)]
+        ):
+            if not is_stored(options):
+                store(train_and_score(options))
     runs = study.load_runs()
     print(study.summary_table(study.summarise(runs)).to_string())
     for size in cnn.WIDTHS:

@@ -5,6 +5,7 @@ The comparisons are those of ``study``; here they become what the notebook shows
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pandas as pd
 
@@ -12,9 +13,13 @@ from hwlib.common.sentences import signed
 from hwlib.q4_cats import study
 from hwlib.q4_cats.cnn import WIDTHS, BigCatsNet, count_parameters
 from hwlib.q4_cats.evaluation import percent_range
+from hwlib.q4_cats.recipe import RECIPES
 
 POINTS_A_DOUBLING = 1.4  # of accuracy that twice the parameters must be worth: our grader's rule
-UNTAUGHT = ("width 1/2 without cutmix", "small")  # beside which networks with a teacher stand
+UNTAUGHT = {  # beside which networks with a teacher stand, by size
+    "small": ("width 1/2 without cutmix", "small"),
+    "medium": ("medium",),
+}
 
 
 def starts(correct: Sequence[int]) -> str:
@@ -104,18 +109,23 @@ def size_and_length_text(runs: pd.DataFrame) -> str:
 
 
 def teachers_text(runs: pd.DataFrame) -> str:
-    """Return in a sentence what learning from another network's predictions changed in the right
-    answers on the first fold, beside the mean of the starts without it and what these differ by.
+    """Return in sentences the right answers on the first fold of networks that learnt from another
+    network's predictions, or from those of their own average, beside the starts without.
     """
-    first = runs[runs["fold"] == 1]
-    untaught = first.loc[first["variant"].isin(UNTAUGHT), "correct"]
-    taught = first.loc[first["variant"].isin(study.TAUGHT), "correct"] - untaught.mean()
-    low, high = (signed(change, "+.0f") for change in (taught.min(), taught.max()))
+    first = study.distinct_starts(runs[runs["fold"] == 1])
+    taught = first[first["variant"].isin(study.TAUGHT)]
+    parts = []
+    for (size, epochs), part in taught.groupby(
+        [taught["variant"].map(study.TAUGHT), "epochs"], sort=False
+    ):
+        untaught = first["variant"].isin(UNTAUGHT[size]) & (first["epochs"] == epochs)
+        without = starts(first.loc[untaught, "correct"].tolist())
+        parts.append(
+            f"{size}, {epochs} epochs, {starts(part['correct'].tolist())} (without: {without})"
+        )
     return (
-        "Learning from the predictions of another network, or of its own average, on the same crop "
-        f"changed the right answers of networks of about 25,000 parameters by {low} to {high} "
-        f"({len(taught)} trainings). Starts without it range from {untaught.min()} to "
-        f"{untaught.max()}."
+        "Right answers of networks that learnt from another network's predictions, or from those "
+        f"of their own average, on the same crop: {'; '.join(parts)}."
     )
 
 
@@ -125,12 +135,15 @@ def limit_text(runs: pd.DataFrame) -> str:
     """
     first = runs[(runs["fold"] == 1) & (runs["epochs"] >= study.SHIPPED_EPOCHS)]
     large = shipped_runs(first, study.FULL)["correct"]
-    wider, longer = (first[first["variant"] == name] for name in (study.WIDER, study.LONGER))
+    wider, longer = (
+        first[first["variant"] == name].nlargest(1, "epochs").iloc[0]
+        for name in (study.WIDER, study.LONGER)
+    )
     return (
-        f"The starts of the large network have {large.min()} to {large.max()} right answers. With "
-        f"twice its widths, which makes {wider['parameters'].iloc[0]:,} parameters, "
-        f"{starts(wider['correct'].tolist())} answers are right; with {longer['epochs'].iloc[0]} "
-        f"epochs, and cutmix in half of the batches, {starts(longer['correct'].tolist())}."
+        f"The starts of the large network have {large.min()} to {large.max()} right answers. One "
+        f"with twice its widths, which makes {wider['parameters']:,} parameters, has "
+        f"{wider['correct']}; one start with {longer['epochs']} epochs, and cutmix in half of the "
+        f"batches, has {longer['correct']}."
     )
 
 
@@ -141,15 +154,32 @@ def competition_score(accuracy: float, parameters: int) -> float:
     return 100 * accuracy - POINTS_A_DOUBLING * math.log2(parameters / 100_000)
 
 
-def scores_by_size(runs: pd.DataFrame) -> dict[str, float]:
-    """Return the score of each size over all folds, of those that are measured there."""
-    scores = {}
+def accuracy_by_size(runs: pd.DataFrame) -> dict[str, tuple[int, float]]:
+    """Return parameters and accuracy over all folds of each size that is measured there."""
+    measured = {}
     for size, widths in WIDTHS.items():
         if len(folds := study.cross_validation(runs, size)):
             right, total = folds.loc["all", ["right", "of"]]
-            parameters = count_parameters(BigCatsNet(widths=widths))
-            scores[size] = competition_score(right / total, parameters)
-    return scores
+            measured[size] = (count_parameters(BigCatsNet(widths=widths)), right / total)
+    return measured
+
+
+def scores_by_size(runs: pd.DataFrame) -> dict[str, float]:
+    """Return the score of each size over all folds, of those that are measured there."""
+    measured = accuracy_by_size(runs)
+    return {size: competition_score(share, count) for size, (count, share) in measured.items()}
+
+
+def doubling_text(runs: pd.DataFrame) -> str:
+    """Return in a sentence how many points of accuracy over all folds twice the parameters bring,
+    from each measured size to the next.
+    """
+    measured = accuracy_by_size(runs)
+    gains = [
+        f"{100 * (after - before) / math.log2(larger / smaller):.1f} from {one} to {other}"
+        for (one, (smaller, before)), (other, (larger, after)) in pairwise(measured.items())
+    ]
+    return f"Twice the parameters bring, in points of accuracy, {' and '.join(gains) or 'nothing'}."
 
 
 def shipped_runs(runs: pd.DataFrame, size: str) -> pd.DataFrame:
@@ -159,25 +189,33 @@ def shipped_runs(runs: pd.DataFrame, size: str) -> pd.DataFrame:
 
 
 def sizes_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the shipped recipe's long trainings, a row for each size: right answers of each start
-    on the first fold, right answers over all folds with the 95% interval and the score, and core
-    minutes of a training.
+    """Return the shipped recipe's long trainings, a row for each size and one for the known
+    solution: what tells the sizes apart, right answers of each start on the first fold, right
+    answers over all folds with the 95% interval and the score, and core minutes of a training.
     """
     rows, scores = {}, scores_by_size(runs)
     for size, widths in WIDTHS.items():
-        long = shipped_runs(runs, size)
+        long, share = shipped_runs(runs, size), RECIPES[size](epochs=1).cutmix_share
         row = {
             "parameters": f"{count_parameters(BigCatsNet(widths=widths)):,}",
-            "first fold, each start": starts(long.loc[long["fold"] == 1, "correct"].tolist()),
-            "all folds": "–", "accuracy": "–", "95% interval": "–",
+            "widths": ", ".join(map(str, widths)),
+            "cutmix": f"{share:.0%}",
+            "first fold": starts(long.loc[long["fold"] == 1, "correct"].tolist()),
+            "all folds": "–", "95% interval": "–",
             "score": f"{scores[size]:.1f}" if size in scores else "–",
             "core minutes": f"{long['core_seconds'].mean() / 60:.1f}" if len(long) else "–",
         }  # fmt: skip
         if len(folds := study.cross_validation(runs, size)):
             right, total = folds.loc["all", ["right", "of"]]
-            row["all folds"] = f"{right:,} of {total:,}"
-            row |= folds.loc["all", ["accuracy", "95% interval"]].to_dict()
+            row["all folds"] = f"{right:,} of {total:,}, {right / total:.1%}"
+            row["95% interval"] = folds.loc["all", "95% interval"]
         rows[size] = row
+    known = runs[runs["variant"] == study.REFERENCE].iloc[0]
+    rows["known solution"] = dict.fromkeys(row, "–") | {
+        "parameters": f"{known['parameters']:,}",
+        "first fold": str(known["correct"]),
+        "core minutes": f"{known['core_seconds'] / 60:.1f}",
+    }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="size")
 
 
@@ -209,9 +247,17 @@ def folds_text(runs: pd.DataFrame) -> str:
         f"{size} {share[1]:.1%} and {share['all but the first']:.1%}"
         for size, share in shares.items()
     )
-    flattered = [size for size, share in shares.items() if share[1] > share["all but the first"]]
-    meaning = f"the {' and the '.join(flattered)} network" if flattered else "no network"
+    size, share = max(shares.items(), key=lambda pair: abs(first_fold_excess(pair[1])))
+    first, others = (tables[size].loc[part, "of"] for part in (1, "all but the first"))
+    chance = 200 * (share["all"] * (1 - share["all"]) * (1 / first + 1 / others)) ** 0.5
     return (
         "Accuracy of the first start on the first fold, on which choices were made, and on the "
-        f"others: {compared}. The first fold flatters {meaning}."
+        f"others: {compared}. The largest difference is that of the {size} network, "
+        f"{signed(100 * first_fold_excess(share), '+.1f')} points; by chance it may be "
+        f"{chance:.1f} (two standard errors)."
     )
+
+
+def first_fold_excess(share: pd.Series) -> float:
+    """Return by how much the accuracy on the first fold is above that on the others."""
+    return float(share[1] - share["all but the first"])

@@ -1,11 +1,11 @@
 """Training pictures that no stored training classifies correctly while it holds them out, and those
-whose label is wrong (Question 4.I.3).
+whose label is wrong (Question 4.I.2).
 """
 
 import pandas as pd
 
-# By fold and index: pictures that do not show what their label says, judged by eye. Only those that
-# most trainings had wrong were looked at, and doubtful ones are left out.
+# By fold and index: pictures that do not show what their label says, judged by eye among those that
+# stored trainings of their fold had wrong; doubtful ones are left out.
 MISLABELLED = {
     (1, 2): ("AFRICAN LEOPARD/008.jpg", "jaguar"),
     (1, 8): ("AFRICAN LEOPARD/040.jpg", "jaguar"),
@@ -50,23 +50,34 @@ def never_right(runs: pd.DataFrame) -> list[tuple[int, int]]:
 
 
 def never_right_text(runs: pd.DataFrame) -> str:
-    """Return in sentences how many pictures no stored run classifies correctly, how many labels are
-    wrong, and how far the mistakes of different runs on the first fold are the same.
+    """Return in sentences how many pictures no stored run classifies correctly, on the first fold
+    and on the others, and how far the mistakes on the first fold are the same.
     """
     noted = runs[runs["wrong"].notna()]
-    total = noted.drop_duplicates("fold")["total"].sum()
-    first = noted[noted["fold"] == 1]
+    first, others = noted[noted["fold"] == 1], noted[noted["fold"] != 1]
     mistakes = first["wrong"].explode()
     often = mistakes.value_counts() > len(first) / 2
     shared = mistakes.isin(often.index[often]).mean()
     return (
-        f"Of {total:,} pictures, {len(never_right(runs))} were classified wrongly by every stored "
-        f"training that held them out and whose answers are kept ({len(noted)} trainings, of all "
-        f"sizes). At least {len(MISLABELLED)} pictures do not show what their label says, judged "
-        "by eye: even a network that recognises every animal would have an accuracy of about "
-        f"{1 - len(MISLABELLED) / total:.1%} at most. Of the {len(first)} trainings that hold out "
-        f"the first fold, more than half are wrong on the same {often.sum()} pictures, to which "
-        f"{shared:.0%} of all their mistakes belong."
+        f"On the first fold, {len(never_right(first))} of {first['total'].iloc[0]} pictures were "
+        f"classified wrongly by all {len(first)} trainings whose answers are stored. More than "
+        f"half of these trainings are wrong on the same {often.sum()} pictures, to which "
+        f"{shared:.0%} of all their mistakes belong. On the other folds, "
+        f"{others.groupby('fold').size().min()} trainings or more have stored answers; all of a "
+        f"fold's are wrong on {len(never_right(others))} of "
+        f"{others.drop_duplicates('fold')['total'].sum():,} pictures."
+    )
+
+
+def wrong_labels_text(total: int) -> str:
+    """Return in sentences how many of ``total`` training pictures have a wrong label, and what that
+    means for every accuracy.
+    """
+    share = len(MISLABELLED) / total
+    return (
+        f"At least {len(MISLABELLED)} of the {total:,} training pictures do not show what their "
+        "label says, judged by eye (jaguars and leopards are easily confused). By these labels, a "
+        f"network that recognised every animal would have an accuracy of {1 - share:.1%} at most."
     )
 
 

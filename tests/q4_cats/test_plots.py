@@ -75,7 +75,7 @@ def test_accuracy_by_size_has_a_line_for_each_length_and_the_known_solution():
     fig = plots.accuracy_by_size(summary)
     lines = {c.get_label(): c.lines[0].get_xydata().tolist() for c in fig.axes[0].containers}
     assert lines.keys() == {"ours, 20 epochs", "known solution, 60 epochs"}
-    (front,) = (line for line in fig.axes[0].lines if line.get_label() == "best so far")
+    (front,) = (line for line in fig.axes[0].lines if line.get_label() == "best for its size")
     assert front.get_xydata().tolist() == [[10_000, 50], [20_000, 60], [90_000, 60]]
     assert [label.get_text() for label in fig.axes[0].get_xticklabels()] == ["90", "20", "10"]
     line = lines["ours, 20 epochs"]

@@ -14,7 +14,6 @@ from hwlib.q4_cats.evaluation import percent_range, wilson_interval
 from hwlib.run.parameters import Parameters
 
 REFERENCE_PARAMETERS = 438_386  # of the known solution, as the assignment says
-TRAINING_PICTURES = 2089  # of the copy that the stored runs were trained on
 
 
 def run(
@@ -140,6 +139,11 @@ def test_a_repeated_start_counts_once_among_the_folds():
     assert study.cross_validation(again).equals(study.cross_validation(RUNS))
 
 
+def test_the_spread_of_starts_is_told_by_size():
+    runs = pd.DataFrame([answered("medium", 1, [1]), answered("medium", 2, [1, 2, 3])])
+    assert study.spread_text(runs).endswith("first fold: medium 197 to 199 of 200.")
+
+
 def test_the_record_in_the_documentation_is_that_of_the_stored_runs():
     assert (ROOT / "docs" / "experiments.md").read_text() == study.record_text(study.load_runs())
 
@@ -159,11 +163,11 @@ def test_what_is_stored_was_trained_with_the_networks_of_today():
         assert sizes[size] == {cnn.count_parameters(cnn.BigCatsNet(widths=widths))}
     assert Parameters().cnn_epochs == study.SHIPPED_EPOCHS
     assert study.SHIPPED_EPOCHS in set(runs.loc[runs["variant"] == study.FULL, "epochs"])
-    assert study.cross_validation(runs).loc["all", "of"] == TRAINING_PICTURES
+    assert study.cross_validation(runs).loc["all", "of"] == study.TRAINING_PICTURES
     assert len(study.ablation(runs)) > 3
 
 
-def test_every_stored_variant_can_be_trained_again():
+def test_every_stored_variant_can_be_trained_again_or_is_said_to_be_not_kept():
     tree = ast.parse((ROOT / "benchmarks" / "cnn_accuracy.py").read_text())
     (variants,) = (
         node.value
@@ -171,12 +175,13 @@ def test_every_stored_variant_can_be_trained_again():
         if isinstance(node, ast.AnnAssign) and node.target.id == "VARIANTS"
     )
     known = {key.value for key in variants.keys} | {study.REFERENCE, *study.NOT_KEPT}
-    assert set(study.load_runs()["variant"]) <= known
+    stored = set(study.load_runs()["variant"])
+    assert set(study.NOT_KEPT) <= stored <= known
 
 
 def test_folds_of_the_stored_runs_are_those_of_today(real_data):
     images = load_image_set(real_data / "big_cats" / "train", cnn.IMAGE_SIZE, cnn.CLASS_NAMES)
-    if len(images.labels) != TRAINING_PICTURES:
+    if len(images.labels) != study.TRAINING_PICTURES:
         pytest.skip("the stored runs were trained on another copy of the big cats")
     numbers = bytes(folds.fold_numbers(images).tolist())
     assert hashlib.sha256(numbers).hexdigest().startswith("eef6f4427aa3c6ea")
