@@ -210,9 +210,9 @@ def main() -> None:
     if options.variant:
         full = reference.EPOCHS if options.variant == study.REFERENCE else EPOCHS
         options.epochs = options.epochs or full
-        for options.seed, options.fold in (
-            WHOLE_STUDY if options.all else [(options.seed, options.fold)]
-        ):
+        wanted = WHOLE_STUDY if options.all else [(options.seed, options.fold)]
+        for seed, fold in wanted:
+            options.seed, options.fold = seed, fold
             if not is_stored(options):
                 store(train_and_score(options))
     runs = study.load_runs()

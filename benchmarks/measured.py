@@ -90,7 +90,7 @@ def fold_rows(runs: pd.DataFrame) -> list[Row]:
         )
     reference = runs[runs["variant"] == study.REFERENCE].iloc[0]
     known = Row(
-        f"the known solution (an earlier one, written again), {reference['parameters']:,} parameters, first fold",
+        f"the known solution, written again, {reference['parameters']:,} parameters, first fold",
         share(reference["correct"], reference["total"]),
         "`python benchmarks/cnn_accuracy.py reference --data-dir DATA`",
         "stored",
