@@ -91,6 +91,7 @@ VARIANTS: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], dict[str, Any
     "width 3/2": (of_widths(24, 48, 72, 112), {}, {}),
     "width 2": (of_widths(32, 64, 96, 144), {}, {}),
     "small, weight decay 0.2": (SMALL, NO_CUTMIX | {"weight_decay": 0.2}, {}),
+    "small without self-distillation": (SMALL, NO_CUTMIX | {"distillation_weight": 0.0}, {}),
     "large, more cutmix": (LARGE, {"cutmix_share": 0.5}, {}),
 }  # fmt: skip
 

@@ -289,7 +289,7 @@ def record_text(runs: pd.DataFrame) -> str:
         "## Not tried\n\n"
         "Channels divided among filters of several sizes; the small network inside a wider one in "
         "the first half of the training; branches that are folded into one filter for use; long "
-        "trainings without single parts of the recipe, such as self-distillation; a training "
+        "trainings of the medium and large network without single parts of the recipe; a training "
         "without augmentation at its end; fewer training pictures, which would say how much more "
         "of them would help.\n"
     )
