@@ -190,15 +190,15 @@ def shipped_runs(runs: pd.DataFrame, size: str) -> pd.DataFrame:
 
 def sizes_table(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the shipped recipe's long trainings, a row for each size and one for the known
-    solution: what tells the sizes apart, right answers of each start on the first fold, right
-    answers over all folds with the 95% interval and the score, and core minutes of a training.
+    solution: parameters, share of the batches with cutmix, right answers of each start on the first
+    fold, right answers over all folds with the 95% interval and the score, and core minutes of a
+    training.
     """
     rows, scores = {}, scores_by_size(runs)
     for size, widths in WIDTHS.items():
         long, share = shipped_runs(runs, size), RECIPES[size](epochs=1).cutmix_share
         row = {
             "parameters": f"{count_parameters(BigCatsNet(widths=widths)):,}",
-            "widths": ", ".join(map(str, widths)),
             "cutmix": f"{share:.0%}",
             "first fold": starts(long.loc[long["fold"] == 1, "correct"].tolist()),
             "all folds": "–", "95% interval": "–",
