@@ -154,7 +154,7 @@ def competition_score(accuracy: float, parameters: int) -> float:
     return 100 * accuracy - POINTS_A_DOUBLING * math.log2(parameters / 100_000)
 
 
-def accuracy_by_size(runs: pd.DataFrame) -> dict[str, tuple[int, float]]:
+def measured_sizes(runs: pd.DataFrame) -> dict[str, tuple[int, float]]:
     """Return parameters and accuracy over all folds of each size that is measured there."""
     measured = {}
     for size, widths in WIDTHS.items():
@@ -166,7 +166,7 @@ def accuracy_by_size(runs: pd.DataFrame) -> dict[str, tuple[int, float]]:
 
 def scores_by_size(runs: pd.DataFrame) -> dict[str, float]:
     """Return the score of each size over all folds, of those that are measured there."""
-    measured = accuracy_by_size(runs)
+    measured = measured_sizes(runs)
     return {size: competition_score(share, count) for size, (count, share) in measured.items()}
 
 
@@ -174,7 +174,7 @@ def doubling_text(runs: pd.DataFrame) -> str:
     """Return in a sentence how many points of accuracy over all folds twice the parameters bring,
     from each measured size to the next.
     """
-    measured = accuracy_by_size(runs)
+    measured = measured_sizes(runs)
     gains = [
         f"{100 * (after - before) / math.log2(larger / smaller):.1f} from {one} to {other}"
         for (one, (smaller, before)), (other, (larger, after)) in pairwise(measured.items())

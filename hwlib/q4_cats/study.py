@@ -141,7 +141,7 @@ def ablation(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([summary[whole], summary[part]], ignore_index=True)
 
 
-class Comparison(NamedTuple):
+class Difference(NamedTuple):
     """A variant beside one of the sizes, over all pairs of runs with the same seed and fold: how
     many of the pairs' pictures only the variant, only the size classified correctly, and the
     p-value of McNemar's exact test, which counts a picture once for every pair.
@@ -182,11 +182,11 @@ def comparisons(runs: pd.DataFrame) -> pd.DataFrame:
         pairs = own.merge(beside, on=["seed", "fold"], suffixes=("", "_of_size"))
         name = variant if epochs == SHIPPED_EPOCHS else f"{variant}, {epochs} epochs"
         if size and len(pairs):
-            rows.append(compare(name, parameters, size, pairs))
-    return pd.DataFrame(rows, columns=list(Comparison._fields))
+            rows.append(picture_by_picture(name, parameters, size, pairs))
+    return pd.DataFrame(rows, columns=list(Difference._fields))
 
 
-def compare(variant: str, parameters: int, size: str, pairs: pd.DataFrame) -> Comparison:
+def picture_by_picture(variant: str, parameters: int, size: str, pairs: pd.DataFrame) -> Difference:
     """Compare the wrong answers of pairs of runs, a row each."""
     answers = [
         (set(own), set(other))
@@ -195,7 +195,7 @@ def compare(variant: str, parameters: int, size: str, pairs: pd.DataFrame) -> Co
     only_variant = sum(len(other - own) for own, other in answers)
     only_size = sum(len(own - other) for own, other in answers)
     p_value = mcnemar(only_variant, only_size)
-    return Comparison(variant, parameters, size, len(pairs), only_variant, only_size, p_value)
+    return Difference(variant, parameters, size, len(pairs), only_variant, only_size, p_value)
 
 
 def cross_validation(runs: pd.DataFrame, variant: str = FULL) -> pd.DataFrame:

@@ -267,7 +267,8 @@ def test_an_export_waits_for_no_other_in_its_folder(small_homework, tmp_path):
 
 PAUSE = """
 import os, time
-(output / "paused").write_text(str(os.getpid()))
+(output / "pid").write_text(str(os.getpid()))
+(output / "pid").rename(output / "paused")  # whoever sees it finds the whole number in it
 while not (output / "go").exists():
     time.sleep(0.01)
 """
