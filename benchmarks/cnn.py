@@ -59,7 +59,11 @@ def our_tasks(
                 for future in futures:
                     future.result()
 
-    return lambda: training.run_epoch(state, resized, recipe), prepare_parts
+    def train_an_epoch() -> None:
+        with parallel.workers(recipe.parts) as pool:
+            training.run_epoch(state, resized, recipe, pool)
+
+    return train_an_epoch, prepare_parts
 
 
 def time_to(accuracy: float) -> pd.DataFrame:

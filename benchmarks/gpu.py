@@ -34,7 +34,7 @@ from hwlib.common.files import replacing
 from hwlib.common.images import ImageSet, load_image_set
 from hwlib.q3 import mlp
 from hwlib.q3.experiments import untrained_network
-from hwlib.q4_cats import cnn, folds, precision, training
+from hwlib.q4_cats import cnn, folds, parallel, precision, training
 from hwlib.q4_cats.folds import subset
 from hwlib.q4_cats.recipe import Recipe
 from hwlib.run.parameters import Parameters
@@ -170,8 +170,9 @@ def measure_cats(pack: Pack, device: torch.device, epochs: int) -> Rows:
     few = subset(train, torch.arange(len(train.labels)) < 10 * recipe.batch_size)
     state = training.initial_state(cnn.BigCatsNet, few, recipe, device)
     resized = training.resize_for(few, recipe.size(0), device)
-    training.run_epoch(state, resized, recipe)
-    count = operations(lambda: training.run_epoch(state, resized, recipe), device)
+    with parallel.workers(1) as pool:
+        training.run_epoch(state, resized, recipe, pool)
+        count = operations(lambda: training.run_epoch(state, resized, recipe, pool), device)
     return rows | {f"Q4: {counted(device)} a step": round(count / recipe.steps(len(few.labels)))}
 
 

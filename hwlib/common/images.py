@@ -5,7 +5,7 @@ import os
 import re
 import unicodedata
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +29,7 @@ JUNK = {"thumbs.db", "desktop.ini", "__macosx", "@eadir"}  # which systems leave
 MAX_PIXELS = 80_000_000  # a photograph has a third of that; more is a mistake or an attack
 # What Pillow raises for a damaged file, RuntimeError for an AVIF.
 DECODER_ERRORS = (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError)
+PICTURES_AT_ONCE = 256  # pictures that are floats at the same time
 CACHED_SETS = 12  # decoded sets of pictures that are kept: train, valid and test at a few sizes
 
 
@@ -42,8 +43,16 @@ class ImageSet(NamedTuple):
 
     def sha256(self) -> str:
         """Return a hash of pictures and labels, whatever their files are called."""
-        content = self.images.cpu().numpy().tobytes() + self.labels.cpu().numpy().tobytes()
-        return hashlib.sha256(content).hexdigest()
+        digest = hashlib.sha256(self.images.cpu().contiguous().numpy().data)
+        digest.update(self.labels.cpu().contiguous().numpy().data)
+        return digest.hexdigest()
+
+
+def in_chunks(function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """Return ``function`` of many pictures, uint8 (N, 3, S, S), computed for some at a time as
+    floats: a set of two thousand would take a gigabyte.
+    """
+    return torch.cat([function(chunk.float()) for chunk in images.split(PICTURES_AT_ONCE)])
 
 
 def visible_paths(folder: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hwlib.common.data import BigCats
-from hwlib.common.images import ImageSet
+from hwlib.common.images import ImageSet, in_chunks
 
 # Two unrelated photographs rarely correlate beyond 0.9; a recompressed copy stays above 0.99.
 ALIKE = 0.93  # correlation beyond which two pictures count as near-duplicates
@@ -70,7 +70,7 @@ def format_text(table: pd.DataFrame, size: int) -> str:
 
 def mean_colours(part: ImageSet) -> Tensor:
     """Return mean red, green and blue of each picture, (N, 3) in [0, 255]."""
-    return part.images.float().mean(dim=(2, 3))
+    return in_chunks(lambda images: images.mean(dim=(2, 3)), part.images)
 
 
 def colour_statistics(part: ImageSet) -> pd.DataFrame:
@@ -100,8 +100,11 @@ def thumbnails(images: Tensor) -> Tensor:
     """Return pictures as 16 × 16 in grey, with mean 0 and length 1, (N, 256): the product of two is
     their correlation.
     """
-    grey = images.float().mean(dim=1, keepdim=True)
-    small = F.interpolate(grey, (16, 16), mode="area").flatten(1)
+
+    def reduced(chunk: Tensor) -> Tensor:
+        return F.interpolate(chunk.mean(dim=1, keepdim=True), (16, 16), mode="area").flatten(1)
+
+    small = in_chunks(reduced, images)
     return F.normalize(small - small.mean(dim=1, keepdim=True), dim=1)
 
 

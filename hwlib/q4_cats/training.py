@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from hwlib.common.device import explain_device_errors, set_seed
 from hwlib.common.history import History
-from hwlib.common.images import ImageSet
+from hwlib.common.images import ImageSet, in_chunks
 from hwlib.common.progress import progress_bar
 from hwlib.q4_cats import parallel
 from hwlib.q4_cats.augment import NUMBERS, Box, augment, cutmix, random_box
@@ -46,6 +47,12 @@ def training_key(
     return hashlib.sha256(repr((asdict(recipe), seed, kind, sets)).encode()).hexdigest()
 
 
+def scale_down(images: Tensor, side: int) -> Tensor:
+    """Return pictures of values from 0 to 255 as uint8 with ``side`` pixels a side."""
+    scaled = F.interpolate(images, (side, side), mode="bilinear", antialias=True)
+    return scaled.round().clamp(0, 255).to(torch.uint8)
+
+
 def resize_for(train: ImageSet, size: int, device: torch.device | str) -> ImageSet:
     """Move the training set to ``device``, scaled for epochs at ``size`` pixels: a quarter wider,
     so that zooming in finds detail, and no more, so that sampling does not skip pixels.
@@ -53,14 +60,7 @@ def resize_for(train: ImageSet, size: int, device: torch.device | str) -> ImageS
     side = size * 5 // 4
     images = train.images
     if side < images.shape[-1]:
-        scaled = [
-            F.interpolate(part.float(), (side, side), mode="bilinear", antialias=True)
-            .round()
-            .clamp(0, 255)
-            .to(torch.uint8)
-            for part in images.split(256)
-        ]
-        images = torch.cat(scaled)
+        images = in_chunks(partial(scale_down, side=side), images)
     return train._replace(images=images.to(device), labels=train.labels.to(device))
 
 
@@ -186,7 +186,9 @@ def draw_box(size: int, share: float) -> Box | None:
     return random_box(size) if torch.rand(()) < share else None
 
 
-def run_epoch(state: TrainingState, train: ImageSet, recipe: Recipe) -> tuple[float, float]:
+def run_epoch(
+    state: TrainingState, train: ImageSet, recipe: Recipe, pool: Executor
+) -> tuple[float, float]:
     """Train on every picture once; they have the epoch's size. Return mean loss and accuracy, under
     augmentation.
     """
@@ -197,17 +199,15 @@ def run_epoch(state: TrainingState, train: ImageSet, recipe: Recipe) -> tuple[fl
     sums = torch.zeros(2, device=device)
     targets = distilled_targets(state, train.labels, recipe)
     first = state.finished * recipe.steps(count)
-    # A GPU has a single queue: there the parts come one after the other.
-    with parallel.workers(num_parts if device.type == "cpu" else 1) as pool:
-        for step, parts in enumerate(batches(train, targets, recipe, num_parts), first):
-            box = draw_box(size, recipe.cutmix_share)
-            batch_sums, logits = train_step(state, parts, size, box, pool)
-            sums += batch_sums
-            if not box:  # a prediction for a mixture says nothing of either picture
-                update_ensemble(state.ensemble, parts, logits, recipe.ensemble_decay)
-            # Early on, a short memory: the average must not remember the start.
-            decay = min(recipe.average_decay, (2 + step) / (11 + step))
-            update_average(state.average, state.network, decay)
+    for step, parts in enumerate(batches(train, targets, recipe, num_parts), first):
+        box = draw_box(size, recipe.cutmix_share)
+        batch_sums, logits = train_step(state, parts, size, box, pool)
+        sums += batch_sums
+        if not box:  # a prediction for a mixture says nothing of either picture
+            update_ensemble(state.ensemble, parts, logits, recipe.ensemble_decay)
+        # Early on, a short memory: the average must not remember the start.
+        decay = min(recipe.average_decay, (2 + step) / (11 + step))
+        update_average(state.average, state.network, decay)
     loss, correct = (sums / count).tolist()
     return loss, correct
 
@@ -299,13 +299,17 @@ def train_classifier(
     left = range(first, recipe.epochs)
     bar = progress_bar(left, "training", "epoch", initial=first, total=recipe.epochs)
     resized = train
-    for epoch in bar:
-        if epoch == first or epoch in recipe.growth():
-            resized = resize_for(train, recipe.size(epoch), device)
-        figures = run_epoch(state, resized, recipe) + validate(state.average, valid)
-        record_epoch(state, figures)
-        bar.set_postfix(validation=f"{state.history['validation_accuracy'][-1]:.1%}")
-        if checkpoint:
-            save_checkpoint(state, key, checkpoint)
+    # The same threads for all epochs: the memory that a thread has used is kept when it ends, and
+    # not always taken over by the next. A GPU has a single queue: there the parts come one after
+    # the other.
+    with parallel.workers(recipe.parts if torch.device(device).type == "cpu" else 1) as pool:
+        for epoch in bar:
+            if epoch == first or epoch in recipe.growth():
+                resized = resize_for(train, recipe.size(epoch), device)
+            figures = run_epoch(state, resized, recipe, pool) + validate(state.average, valid)
+            record_epoch(state, figures)
+            bar.set_postfix(validation=f"{state.history['validation_accuracy'][-1]:.1%}")
+            if checkpoint:
+                save_checkpoint(state, key, checkpoint)
     weights = {name: value.cpu() for name, value in state.average.state_dict().items()}
     return TrainingResult(state.history, weights)

@@ -1,5 +1,7 @@
 """A first look at the big cats."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -33,6 +35,29 @@ def test_formats_are_read_from_the_files(tmp_path):
     table = eda.file_formats(BigCats(*pictures))
     assert table.loc["9 × 7", ["train", "valid", "test"]].tolist() == [2, 1, 0]
     assert table.loc["20 × 10", ["mode", "type"]].tolist() == ["RGB", "JPEG"]
+
+
+MEMORY_OF_A_FIRST_LOOK = """
+import resource, sys, torch
+from hwlib.common.data import BigCats
+from hwlib.common.images import ImageSet
+from hwlib.q4_cats import eda
+images = torch.zeros(2000, 3, 128, 128, dtype=torch.uint8)  # 98 MB, and 393 MB as floats
+part = ImageSet(images, torch.arange(2000) % 2, [], ["a", "b"])
+few = ImageSet(images[:4], part.labels[:4], [], ["a", "b"])
+used = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = used()
+part.sha256(), eda.colour_statistics(part), eda.duplicates_table(BigCats(part, few, few))
+unit = 1e6 if sys.platform == "darwin" else 1e3  # bytes or kilobytes in a megabyte
+print((used() - before) / unit)
+"""
+
+
+def test_a_set_of_pictures_is_never_all_floats_at_once():
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY_OF_A_FIRST_LOOK], capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout) < 300
 
 
 def test_near_duplicates_are_copies_and_mirror_images():

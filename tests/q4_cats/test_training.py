@@ -1,5 +1,6 @@
 """The recipe, its targets and its steps."""
 
+import threading
 from dataclasses import replace
 from unittest.mock import patch
 
@@ -46,6 +47,20 @@ def test_in_the_last_epoch_the_share_of_self_distillation_is_just_below_its_larg
     assert 1 - targets.sum(1)[0].item() == pytest.approx(0.793, abs=5e-4)
 
 
+def test_the_same_threads_work_in_all_epochs(monkeypatch, use_threads):
+    """Memory that an ended thread has used is kept, so new ones each epoch may add theirs."""
+    use_threads(2)
+    names, augmented = set(), training.augment
+
+    def augment_and_note_the_thread(*arguments):
+        names.add(threading.current_thread().name)  # never used again, other than its number
+        return augmented(*arguments)
+
+    monkeypatch.setattr(training, "augment", augment_and_note_the_thread)
+    training.train_classifier(small_network, toy_set(17, 0), toy_set(4, 1), RECIPE)
+    assert 1 <= len(names) <= 2  # for at most two parts, over four epochs
+
+
 def test_soft_targets_are_torch_s_label_smoothing():
     logits, labels = torch.randn(6, 4), torch.tensor([0, 1, 2, 3, 0, 1])
     expected = nn.functional.cross_entropy(logits, labels, label_smoothing=0.1)
@@ -64,15 +79,18 @@ def test_targets_are_distilled_from_predictions_for_whole_pictures(cutmix_share)
     state = training.initial_state(plain_network, train, recipe, "cpu")
     smoothed = nn.functional.one_hot(train.labels, 2) * 0.9 + 0.05
     torch.testing.assert_close(training.distilled_targets(state, train.labels, recipe), smoothed)
-    with patch.object(training, "augment", lambda images, numbers, size: images.float() / 255):
-        figures = [training.run_epoch(state, train, recipe)]
+    with (
+        patch.object(training, "augment", lambda images, numbers, size: images.float() / 255),
+        parallel.workers(2) as pool,
+    ):
+        figures = [training.run_epoch(state, train, recipe, pool)]
         logits = plain_network()(train.images.float() / 255).detach()
         ensemble = smoothed if cutmix_share else 0.9 * smoothed + 0.1 * logits.softmax(1)
         torch.testing.assert_close(state.ensemble, ensemble)
         training.record_epoch(state, (*figures[0], 0.0, 0.0))
         targets = 0.875 * smoothed + 0.125 * ensemble  # a quarter of the way to a half
         torch.testing.assert_close(training.distilled_targets(state, train.labels, recipe), targets)
-        figures.append(training.run_epoch(state, train, recipe))
+        figures.append(training.run_epoch(state, train, recipe, pool))
     for _ in range(7):  # the share has stopped growing after the fourth epoch
         training.record_epoch(state, (0.0, 0.0, 0.0, 0.0))
     targets_in_the_end = training.distilled_targets(state, train.labels, recipe)
