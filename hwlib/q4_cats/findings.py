@@ -147,6 +147,27 @@ def limit_text(runs: pd.DataFrame) -> str:
     )
 
 
+def pictures_text(runs: pd.DataFrame) -> str:
+    """Return in sentences what half of the training pictures cost on the first fold, beside the
+    starts of each size with all of them, which took as many steps; p-values are of McNemar's test
+    against the start from the same seed.
+    """
+    first = runs[runs["fold"] == 1]
+    compared = study.comparisons(first)
+    parts = []
+    for variant, size in study.HALF_THE_PICTURES.items():
+        half = first.loc[first["variant"] == variant, "correct"]
+        pairs = compared[compared["variant"].str.startswith(variant)]
+        p_values = "".join(f"; p = {p:.2g}" for p in pairs["p_value"])
+        whole = starts(shipped_runs(first, size)["correct"].tolist())
+        if len(half):
+            parts.append(f"{size} {starts(half.tolist())} (with all: {whole}{p_values})")
+    return (
+        "Right answers of networks that were trained on every second picture only, for as many "
+        f"steps: {', '.join(parts) or 'none yet'}."
+    )
+
+
 def competition_score(accuracy: float, parameters: int) -> float:
     """Return what our grader's rubric gives for an accuracy between 0 and 1 and a number of
     parameters: percentage points, less ``POINTS_A_DOUBLING`` for each doubling of 100,000.

@@ -42,6 +42,10 @@ NOT_KEPT = (  # trained with code that was not kept
 )
 WITH_CUTMIX = ("width 1/2", "medium with cutmix", "large", "width 3/2", "width 2")  # by size
 WITHOUT_CUTMIX = ("small", "width 1/2 without cutmix", "medium", "without cutmix")
+HALF_THE_PICTURES = {  # trained on every second picture; the size
+    "small, half of the pictures": "small",
+    "large, half of the pictures": "large",
+}
 WIDER, LONGER = "width 2", "large, more cutmix"  # what ought to help if weights or time lacked
 # For orientation: ViT-B/16 with 86 million parameters, pretrained on ImageNet-21k, fine-tuned on
 # these ten species and judged on 992 pictures of another split, as its model card says:
@@ -290,6 +294,5 @@ def record_text(runs: pd.DataFrame) -> str:
         "Channels divided among filters of several sizes; the small network inside a wider one in "
         "the first half of the training; branches that are folded into one filter for use; long "
         "trainings of the medium and large network without single parts of the recipe; a training "
-        "without augmentation at its end; fewer training pictures, which would say how much more "
-        "of them would help.\n"
+        "without augmentation at its end.\n"
     )
