@@ -210,12 +210,15 @@ def train_epoch(
     """Train for one pass over the samples in their order; return loss and accuracy, (...) each,
     taken before each step.
     """
-    outputs = []
-    for x_batch, y_batch in zip(x.split(batch_size), y.split(batch_size), strict=True):
+    # One tensor for all predictions: small ones that stay would lie where the large ones of a step
+    # have been, so that the next step's do not fit there, and the process grows by gigabytes.
+    outputs = network.forward(x[:1]).repeat_interleave(len(x), dim=-2)
+    batches = (x.split(batch_size), y.split(batch_size), outputs.split(batch_size, dim=-2))
+    for x_batch, y_batch, output in zip(*batches, strict=True):
         y_hat = network.forward(x_batch)
         network.backward(x_batch, y_batch, y_hat)
-        outputs.append(y_hat)
-    return mean_loss_and_accuracy(y, torch.cat(outputs, dim=-2), batch_size)
+        output.copy_(y_hat)
+    return mean_loss_and_accuracy(y, outputs, batch_size)
 
 
 def evaluate(network: Network, x: Tensor, y: Tensor, batch_size: int = 32) -> tuple[Tensor, Tensor]:
