@@ -1,4 +1,5 @@
 import json
+import weakref
 from pathlib import Path
 
 import pytest
@@ -213,3 +214,26 @@ def test_every_printed_digit_of_the_known_solution(real_data, use_threads):
             figures = list(zip(*histories[float(lr)].values(), strict=True))
             printed = [[f"{value:.4f}" for value in row[1:]] for row in rows]
             assert [[f"{value:.4f}" for value in row] for row in figures] == printed
+
+
+class Forgetful:
+    """A network that notes how many of its earlier predictions are still in memory."""
+
+    def __init__(self):
+        self.given, self.kept = [], []
+
+    def forward(self, x):
+        self.kept.append(sum(reference() is not None for reference in self.given))
+        y_hat = torch.full((len(x), 10), 0.1)
+        self.given.append(weakref.ref(y_hat))
+        return y_hat
+
+    def backward(self, x, y, y_hat):
+        pass
+
+
+def test_no_prediction_of_a_batch_stays_in_memory():
+    """Small tensors between the large ones of a step made the process grow by gigabytes."""
+    network = Forgetful()
+    mlp.train_epoch(network, torch.rand(80, 4), torch.arange(80) % 10, batch_size=8)
+    assert len(network.kept) >= 10 and max(network.kept) <= 1
