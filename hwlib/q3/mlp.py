@@ -210,8 +210,8 @@ def train_epoch(
     """Train for one pass over the samples in their order; return loss and accuracy, (...) each,
     taken before each step.
     """
-    # One tensor for all predictions: small ones that stay would lie where the large ones of a step
-    # have been, so that the next step's do not fit there, and the process grows by gigabytes.
+    # One tensor for all predictions: small ones that stay would lie between the large ones of the
+    # steps, and the process would grow by gigabytes.
     outputs = network.forward(x[:1]).repeat_interleave(len(x), dim=-2)
     batches = (x.split(batch_size), y.split(batch_size), outputs.split(batch_size, dim=-2))
     for x_batch, y_batch, output in zip(*batches, strict=True):

@@ -148,9 +148,9 @@ def limit_text(runs: pd.DataFrame) -> str:
 
 
 def pictures_text(runs: pd.DataFrame) -> str:
-    """Return in sentences what half of the training pictures cost on the first fold, beside the
-    starts of each size with all of them, which took as many steps; p-values are of McNemar's test
-    against the start from the same seed.
+    """Return in a sentence what half of the training pictures cost on the first fold: for each size
+    the starts with all of them, which took as many steps, and the p-value of McNemar's test against
+    the one from the same seed.
     """
     first = runs[runs["fold"] == 1]
     compared = study.comparisons(first)
@@ -158,13 +158,13 @@ def pictures_text(runs: pd.DataFrame) -> str:
     for variant, size in study.HALF_THE_PICTURES.items():
         half = first.loc[first["variant"] == variant, "correct"]
         pairs = compared[compared["variant"].str.startswith(variant)]
-        p_values = "".join(f"; p = {p:.2g}" for p in pairs["p_value"])
+        p_values = "".join(f"; {p:.2g}" for p in pairs["p_value"])
         whole = starts(shipped_runs(first, size)["correct"].tolist())
         if len(half):
-            parts.append(f"{size} {starts(half.tolist())} (with all: {whole}{p_values})")
+            parts.append(f"{size} {starts(half.tolist())} ({whole}{p_values})")
     return (
-        "Right answers of networks that were trained on every second picture only, for as many "
-        f"steps: {', '.join(parts) or 'none yet'}."
+        "Right answers after a training on every second picture only, for as many steps (with all "
+        f"pictures; p-value of McNemar's test): {', '.join(parts) or 'none yet'}."
     )
 
 

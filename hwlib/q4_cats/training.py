@@ -299,9 +299,8 @@ def train_classifier(
     left = range(first, recipe.epochs)
     bar = progress_bar(left, "training", "epoch", initial=first, total=recipe.epochs)
     resized = train
-    # The same threads for all epochs: the memory that a thread has used is kept when it ends, and
-    # not always taken over by the next. A GPU has a single queue: there the parts come one after
-    # the other.
+    # The same threads for all epochs: one that ends may keep its memory. A GPU has a single queue:
+    # there the parts come one after the other.
     with parallel.workers(recipe.parts if torch.device(device).type == "cpu" else 1) as pool:
         for epoch in bar:
             if epoch == first or epoch in recipe.growth():

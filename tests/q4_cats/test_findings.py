@@ -81,7 +81,7 @@ def test_what_is_wider_or_trained_longer_stands_beside_the_large_network():
 
 
 def test_half_of_the_pictures_stands_beside_the_starts_with_all():
-    assert findings.pictures_text(RUNS).endswith("steps: none yet.")
+    assert findings.pictures_text(RUNS).endswith("test): none yet.")
     wrong = [*range(10), *range(20, 35)]  # ten of them also with all pictures
     half = [
         run("large, half of the pictures", 75, parameters=98_855, epochs=240, wrong=wrong),
@@ -90,7 +90,7 @@ def test_half_of_the_pictures_stands_beside_the_starts_with_all():
     others = RUNS[RUNS["correct"] != 90].to_dict("records")  # the other run of this seed
     text = findings.pictures_text(pd.DataFrame([*half, *others]))
     # Fifteen answers differ, all of them in one direction: twice 2 to the power of -15.
-    assert text.endswith("steps: large 75 (with all: 90, 94; p = 6.1e-05).")
+    assert text.endswith("test): large 75 (90, 94; 6.1e-05).")
 
 
 def test_the_sizes_are_compared_over_all_folds_and_by_the_grader_s_score():
